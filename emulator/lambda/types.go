@@ -1,0 +1,138 @@
+package lambda
+
+import (
+	"context"
+	"time"
+
+	"example.com/emulate/emulator/config"
+)
+
+// Invocation is one request to run a function, as a front (an API, the Invoke operation) makes it.
+type Invocation struct {
+	// Function is the function's name; Qualifier a version, an alias or "".
+	Function, Qualifier string
+	// RequestID is a UUID; "" lets the Service make one and write it here.
+	RequestID string
+	// Payload is the event. It must not be changed before Invoke has returned, nor after it returned because its context ended.
+	Payload []byte
+	// Trace is the X-Ray header to continue (Root=…;Parent=…;Sampled=…), or "".
+	Trace string
+	// ClientContext is decoded JSON text; CognitoIdentity too.
+	ClientContext, CognitoIdentity string
+	TenantID                       string
+	// Tail asks for the last 4 KB of the invocation's log in Result.LogTail; the answer then waits for the END and REPORT lines.
+	Tail bool
+}
+
+// Result is the end of an accepted Invocation.
+type Result struct {
+	// Payload is the function's answer, or the error's JSON where FunctionError is set.
+	Payload []byte
+	// FunctionError is "" or "Unhandled".
+	FunctionError string
+	// ErrorType says what failed, for logs: Sandbox.Timedout, Runtime.ExitError, or what the runtime said.
+	ErrorType string
+	// ExecutedVersion is "$LATEST" or a number.
+	ExecutedVersion string
+	// LogTail is set where Invocation.Tail was.
+	LogTail []byte
+	// Cold says that this invocation had to wait for an INIT.
+	Cold bool
+}
+
+// Executor starts execution environments: as processes, or in containers.
+type Executor interface {
+	// Start makes the sandbox of a new environment and starts the function's runtime in it. It returns once the process exists, from which
+	// moment INIT's clock runs. Its error is the platform's, not the function's (a missing bootstrap is an *InvalidEntrypointError).
+	Start(ctx context.Context, spec Spec) (Instance, error)
+}
+
+// Spec is everything that an Executor needs to know of one environment.
+type Spec struct {
+	// Environment is the log stream's name, unique over all environments: 2026/11/24/[$LATEST]<32 hex>.
+	Environment string
+	Function    *config.Function
+	// Version is "$LATEST" or a number.
+	Version string
+	Code    Code
+	// InitializationType is "on-demand" or "provisioned-concurrency".
+	InitializationType string
+	// RuntimeAPI is the host:port of the environment's own Runtime API.
+	RuntimeAPI string
+	// Region and Credentials for the AWS_* variables.
+	Region      string
+	Credentials Credentials
+	// Endpoints are AWS_ENDPOINT_URL_<SERVICE> variables of the services that the emulator itself serves; they never replace the user's own.
+	Endpoints map[string]string
+	// Output receives what the processes of the environment write, line by line, without line ends, standard output and error as one stream. A
+	// line longer than 256 KiB comes in pieces. It may block: that is how back-pressure reaches the handler. The slice is only valid during the call.
+	Output func(line []byte)
+}
+
+// Code is a function's built code.
+type Code struct {
+	// Dir is the folder that is /var/task; Handler replaces the function's handler where the build changed it.
+	Dir, Handler string
+	// NodePath and PythonPath are folders of dependencies that the build installed outside Dir.
+	NodePath, PythonPath []string
+	// Layers are folders that together are /opt, later ones above earlier ones.
+	Layers []string
+	// Digest changes whenever the code does.
+	Digest string
+}
+
+// Credentials that a function's environment gets.
+type Credentials struct {
+	AccessKeyID, SecretAccessKey, SessionToken string
+}
+
+// Instance is one started runtime in its sandbox. Freezer and Sampler are optional abilities.
+type Instance interface {
+	// Done is closed when the runtime's process has ended; Exit says how, and is valid from then on.
+	Done() <-chan struct{}
+	Exit() Exit
+	// Drain reads the output pipe until it is empty, so that everything written before the call has gone to Spec.Output.
+	Drain()
+	// Reset kills what is left of the processes and starts the runtime again in the same sandbox: /tmp stays. The old Instance is used up.
+	Reset(ctx context.Context) (Instance, error)
+	// Stop ends all processes of the environment (SIGTERM, the grace, SIGKILL to the group) and removes its sandbox. It is idempotent, and
+	// returns when nothing is left.
+	Stop(ctx context.Context, grace time.Duration) error
+}
+
+// Freezer is an Instance whose processes can be stopped from running between invokes, and go on where they were. Both are quick, and do nothing
+// where nothing has to be done.
+type Freezer interface {
+	Freeze() error
+	Thaw() error
+}
+
+// Sampler is an Instance that knows its memory.
+type Sampler interface {
+	// PeakMemory in bytes, over all processes of the environment so far.
+	PeakMemory() int64
+}
+
+// Exit is how a runtime's process ended.
+type Exit struct {
+	// Code is the exit status; Signal the signal's text as AWS prints it ("killed", "segmentation fault"), "" where it exited by itself.
+	Code   int
+	Signal string
+}
+
+// InvalidEntrypointError says that there is nothing to start: no bootstrap, or no file of that name.
+type InvalidEntrypointError struct {
+	// Searched are the paths that were looked at, as the function would see them (/var/task/bootstrap).
+	Searched []string
+}
+
+func (e *InvalidEntrypointError) Error() string {
+	s := "Couldn't find valid bootstrap(s): ["
+	for i, p := range e.Searched {
+		if i > 0 {
+			s += " "
+		}
+		s += p
+	}
+	return s + "]"
+}
