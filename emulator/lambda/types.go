@@ -136,3 +136,28 @@ func (e *InvalidEntrypointError) Error() string {
 	}
 	return s + "]"
 }
+
+// Description is what the control plane tells of one function, version or alias.
+type Description struct {
+	Function *config.Function
+	// ARN is the function's, with the version or alias that was asked for, unqualified where none was. UnqualifiedARN never has one.
+	ARN, UnqualifiedARN string
+	// Version is "$LATEST" or the number.
+	Version string
+	// CodeSHA256 is base64, CodeSize in bytes.
+	CodeSHA256   string
+	CodeSize     int64
+	LastModified time.Time
+	RevisionID   string
+	// State is "Active" or "Pending" (being built for the first time); LastUpdateStatus "Successful", "InProgress" or "Failed".
+	State, LastUpdateStatus string
+	// StateReason and LastUpdateStatusReason hold the compiler's words where a build failed.
+	LastUpdateStatusReason string
+}
+
+// Account is what GetAccountSettings tells.
+type Account struct {
+	ConcurrentExecutions, UnreservedConcurrentExecutions int
+	TotalCodeSize                                        int64
+	FunctionCount                                        int
+}
