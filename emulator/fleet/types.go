@@ -46,7 +46,8 @@ const (
 	Start Kind = iota + 1
 	// Assign request Req to a free slot of Env. Cold says that the environment was started (or reset) for this request.
 	Assign
-	// Wait: Req is accepted and will be assigned or failed later. Env is the environment that it is bound to, or NoEnv.
+	// Wait: Req is accepted and will be assigned or failed later. Env is the environment that it is bound to, or NoEnv. A request that waited with
+	// NoEnv for a slot (Options.Grace) may still be bound, by a second Wait, or be throttled.
 	Wait
 	// Throttle: Req is refused with Reason. It has ended.
 	Throttle
@@ -107,7 +108,11 @@ const (
 // NoEnv is the Env of a Decision that concerns none.
 const NoEnv EnvID = -1
 
-// Decision is one output of the fleet. Which fields are meaningful depends on Kind.
+// NoReq is the Req of a Decision or of an EnvState that concerns none.
+const NoReq ReqID = -1
+
+// Decision is one output of the fleet. Which fields are meaningful depends on Kind; Func and Pool always are. A Start or Reset carries the request
+// that it is for.
 type Decision struct {
 	Kind   Kind
 	Cold   bool
