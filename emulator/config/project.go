@@ -59,6 +59,8 @@ type Function struct {
 	Alias string
 	// URL is the function's Function URL; nil where it has none. Read, not served yet.
 	URL *FunctionURL
+	// MaximumRetryAttempts of an Event invocation, 0..2; nil means 2.
+	MaximumRetryAttempts *int
 	// Logging is the function's LoggingConfig.
 	Logging Logging
 	// Tracing is "Active" or "PassThrough".

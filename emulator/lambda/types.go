@@ -77,8 +77,9 @@ type Code struct {
 	NodePath, PythonPath []string
 	// Layers are folders that together are /opt, later ones above earlier ones.
 	Layers []string
-	// Digest changes whenever the code does.
+	// Digest changes whenever the code does; Size is the code's size in bytes, where known.
 	Digest string
+	Size   int64
 }
 
 // Credentials that a function's environment gets.
@@ -93,6 +94,8 @@ type Instance interface {
 	Exit() Exit
 	// Drain reads the output pipe until it is empty, so that everything written before the call has gone to Spec.Output.
 	Drain()
+	// Kill ends all processes at once and keeps the sandbox: only Reset and Stop may follow.
+	Kill(ctx context.Context) error
 	// Reset kills what is left of the processes and starts the runtime again in the same sandbox: /tmp stays. The old Instance is used up.
 	Reset(ctx context.Context) (Instance, error)
 	// Stop ends all processes of the environment (SIGTERM, the grace, SIGKILL to the group) and removes its sandbox. It is idempotent, and
