@@ -34,13 +34,18 @@ type Response struct {
 	InvalidMode bool
 	// Streamed says that the runtime chose the streaming mode.
 	Streamed bool
+	// Truncated says that the connection ended, or stopped making sense, before the body was complete; Payload is nil then, Error is set and
+	// ErrorType is Runtime.TruncatedResponse (spec lambda.md §1.5). A runtime that dies while it answers does this too, just before its
+	// process is seen to exit.
+	Truncated bool
 }
 
 // MaxPayload is the size limit of a runtime's answer in bytes: 6 MiB + 100 (spec lambda.md §1.4).
 const MaxPayload = 6*1024*1024 + 100
 
 // Owner is the execution environment that a Server belongs to. Its methods are called from the goroutine of the connection on which the runtime
-// spoke, with no lock of the Server held; they must not block for long, and may call the Server's methods.
+// spoke, with no lock of the Server held; they must not block for long. They may call Deliver and Expire, but not Reset and Close, which wait for
+// them to return.
 type Owner interface {
 	// Polled says that the runtime asked for its next event; free is the number of polls that wait for one now. The first Polled after Start or
 	// Reset ends INIT. Deliver may be called from inside it.
