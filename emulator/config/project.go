@@ -9,6 +9,10 @@ type Project struct {
 	Dir string
 	// File is the absolute path of the configuration file, "" where a folder without one is served.
 	File string
+	// EnvFile is the absolute path of the env file that was read, whether it was named or found; "" where there is none.
+	EnvFile string
+	// Summary says in one line what the configuration has and nothing here acts on ("accepted and not emulated: 3 AWS::DynamoDB::Table, …"), or "".
+	Summary string
 	// Inputs are the absolute paths of all files that Load read (the configuration, OpenAPI documents, env files), for the watcher.
 	Inputs []string
 	// Functions, in the order of the file.
@@ -79,6 +83,8 @@ type Code struct {
 	Dir string
 	// Inline is the text of the one source file (SAM InlineCode, CloudFormation ZipFile).
 	Inline string
+	// InlineName is the name of that file: "index.js" or "index.py".
+	InlineName string
 	// BuildMethod is SAM's Metadata.BuildMethod: "", "go1.x", "makefile", "esbuild". Empty lets dockerbuild find out.
 	BuildMethod string
 	// BuildProperties are SAM's Metadata.BuildProperties (esbuild: Minify, Target, Sourcemap, EntryPoints, External, Format, …), values as the
@@ -86,6 +92,8 @@ type Code struct {
 	BuildProperties map[string]any
 	// MakeTarget is the target of BuildMethod makefile: build-<LogicalID>.
 	MakeTarget string
+	// SkipBuild is SAM's Metadata.SkipBuild: the folder is complete as it is.
+	SkipBuild bool
 }
 
 // FunctionURL is a function's own HTTPS endpoint.

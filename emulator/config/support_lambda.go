@@ -1,0 +1,134 @@
+package config
+
+// The support table's rows of SAM's types that are no APIs.
+var serverlessTypes = []typeRow{
+	{
+		typ: "AWS::Serverless::Function",
+		served: `Architectures AutoPublishAlias CodeUri Description Environment EphemeralStorage Events FunctionName Handler InlineCode Layers
+			LoggingConfig MemorySize ReservedConcurrentExecutions Runtime Timeout`,
+		ignored: `AssumeRolePolicyDocument AutoPublishAliasAllProperties AutoPublishCodeSha256 CodeSigningConfigArn DeploymentPreference ImageConfig
+			ImageUri KmsKeyArn PermissionsBoundary Policies PropagateTags RecursiveLoop Role RolePath RuntimeManagementConfig SourceKMSKeyArn Tags
+			VersionDeletionPolicy VersionDescription VpcConfig`,
+		notYet: []noted{
+			{name: "AcceleratorConfig"},
+			{name: "CapacityProviderConfig", note: "the function runs one request per environment"},
+			{name: "DeadLetterQueue", note: "failed asynchronous invokes are not sent to it"},
+			{name: "EventInvokeConfig", note: "asynchronous invokes have AWS's default retries and no destinations"},
+			{name: "FileSystemConfigs", note: "nothing is mounted"},
+			{name: "FunctionScalingConfig"},
+			{name: "FunctionUrlConfig", note: "the function has no URL"},
+			{name: "ProvisionedConcurrencyConfig", note: "all environments start on demand"},
+			{name: "PublishToLatestPublished"},
+			{name: "RuntimeConfig"},
+			{name: "SnapStart", note: "environments start without a snapshot"},
+			{name: "TenancyConfig", note: "environments are not kept apart by tenant"},
+			{name: "Tracing", note: "no traces are made", unless: "PassThrough Disabled"},
+		},
+		refused: []noted{
+			{name: "DurableConfig", note: "a durable function needs the durable execution API"},
+			{name: "PackageType", note: "Image needs the container executor, which is not built yet", unless: "Zip"},
+		},
+	},
+	{typ: "AWS::Serverless::Function.Environment", served: "Variables"},
+	{typ: "AWS::Serverless::Function.EphemeralStorage", served: "Size"},
+	loggingRow("AWS::Serverless::Function.LoggingConfig"),
+	{typ: "AWS::Serverless::Function.ProvisionedConcurrencyConfig", served: "ProvisionedConcurrentExecutions"},
+	{typ: "AWS::Serverless::Function.FunctionUrlConfig", served: "AuthType Cors InvokeMode"},
+	{typ: "AWS::Serverless::Function.FunctionUrlConfig.Cors", served: corsProperties},
+	{
+		typ:     "AWS::Serverless::LayerVersion",
+		served:  "ContentUri LayerName",
+		ignored: "CompatibleArchitectures CompatibleRuntimes Description LicenseInfo PublishLambdaVersion RetentionPolicy",
+	},
+	{typ: "AWS::Serverless::SimpleTable", class: NoLocalEffect, open: true},
+	{typ: "AWS::Serverless::Connector", class: NoLocalEffect, open: true},
+	{typ: "AWS::Serverless::NetworkConnector", class: NoLocalEffect, open: true},
+	{typ: "AWS::Serverless::CapacityProvider", class: NoLocalEffect, open: true},
+	{typ: "AWS::Serverless::Application", class: NotEmulated, note: "nested applications are not read", open: true},
+	{typ: "AWS::Serverless::StateMachine", class: NotEmulated, open: true},
+	{typ: "AWS::Serverless::GraphQLApi", class: NotEmulated, open: true},
+	{typ: "AWS::Serverless::MicrovmImage", class: NotEmulated, open: true},
+	{typ: "AWS::Serverless::WebFunction", class: Refused, open: true},
+}
+
+// The rows of CloudFormation's own Lambda types.
+var lambdaTypes = []typeRow{
+	{
+		typ: "AWS::Lambda::Function",
+		served: `Architectures Code Description Environment EphemeralStorage FunctionName Handler Layers LoggingConfig MemorySize
+			ReservedConcurrentExecutions Runtime Timeout`,
+		ignored: "CodeSigningConfigArn ImageConfig KmsKeyArn RecursiveLoop Role RuntimeManagementConfig Tags VpcConfig",
+		notYet: []noted{
+			{name: "AcceleratorConfig"},
+			{name: "CapacityProviderConfig", note: "the function runs one request per environment"},
+			{name: "DeadLetterConfig", note: "failed asynchronous invokes are not sent to it"},
+			{name: "FileSystemConfigs", note: "nothing is mounted"},
+			{name: "FunctionScalingConfig"},
+			{name: "PublishToLatestPublished"},
+			{name: "RuntimeConfig"},
+			{name: "SnapStart", note: "environments start without a snapshot"},
+			{name: "TenancyConfig", note: "environments are not kept apart by tenant"},
+			{name: "TracingConfig", note: "no traces are made"},
+		},
+		refused: []noted{
+			{name: "DurableConfig", note: "a durable function needs the durable execution API"},
+			{name: "PackageType", note: "Image needs the container executor, which is not built yet", unless: "Zip"},
+		},
+	},
+	{typ: "AWS::Lambda::Function.Code", served: "ImageUri S3Bucket S3Key S3ObjectVersion ZipFile", ignored: "S3ObjectStorageMode SourceKMSKeyArn"},
+	{typ: "AWS::Lambda::Function.Environment", served: "Variables"},
+	{typ: "AWS::Lambda::Function.EphemeralStorage", served: "Size"},
+	loggingRow("AWS::Lambda::Function.LoggingConfig"),
+	{
+		typ:     "AWS::Lambda::LayerVersion",
+		served:  "Content LayerName",
+		ignored: "CompatibleArchitectures CompatibleRuntimes Description LicenseInfo",
+	},
+	{
+		typ:     "AWS::Lambda::Version",
+		served:  "FunctionName",
+		ignored: "CodeSha256 Description FunctionScalingConfig RuntimePolicy",
+		notYet:  []noted{{name: "ProvisionedConcurrencyConfig", note: "all environments start on demand"}},
+	},
+	{
+		typ:     "AWS::Lambda::Alias",
+		served:  "FunctionName FunctionVersion Name",
+		ignored: "Description",
+		notYet: []noted{
+			{name: "ProvisionedConcurrencyConfig", note: "all environments start on demand"},
+			{name: "RoutingConfig", note: "all requests go to one version"},
+		},
+	},
+	{
+		typ:    "AWS::Lambda::Url",
+		class:  NotEmulated,
+		note:   "the function has no URL",
+		served: "AuthType Cors InvokeMode Qualifier TargetFunctionArn",
+	},
+	{typ: "AWS::Lambda::Url.Cors", served: corsProperties},
+	{typ: "AWS::Lambda::Permission", class: NoLocalEffect, open: true},
+	{typ: "AWS::Lambda::LayerVersionPermission", class: NoLocalEffect, open: true},
+	{typ: "AWS::Lambda::ResourcePolicy", class: NoLocalEffect, open: true},
+	{typ: "AWS::Lambda::CodeSigningConfig", class: NoLocalEffect, open: true},
+	{typ: "AWS::Lambda::NetworkConnector", class: NoLocalEffect, open: true},
+	{typ: "AWS::Lambda::CapacityProvider", class: NoLocalEffect, open: true},
+	{typ: "AWS::Lambda::EventSourceMapping", class: NotEmulated, note: "the function is not invoked by it", open: true},
+	{typ: "AWS::Lambda::EventInvokeConfig", class: NotEmulated, note: "asynchronous invokes have AWS's default retries and no destinations", open: true},
+	{typ: "AWS::Lambda::WebFunction", class: Refused, open: true},
+	{typ: "AWS::Lambda::WebFunctionRevision", class: Refused, open: true},
+	{typ: "AWS::Lambda::WebFunctionEndpoint", class: Refused, open: true},
+}
+
+const corsProperties = "AllowCredentials AllowHeaders AllowMethods AllowOrigins ExposeHeaders MaxAge"
+
+func loggingRow(typ string) typeRow {
+	return typeRow{
+		typ:    typ,
+		served: "LogGroup",
+		notYet: []noted{
+			{name: "LogFormat", note: "log lines are text", unless: "Text"},
+			{name: "ApplicationLogLevel", note: "no line is left out"},
+			{name: "SystemLogLevel", note: "no line is left out"},
+		},
+	}
+}

@@ -1,0 +1,4 @@
+package config
+
+// The support table's rows of emulate.yaml.
+var nativeTypes = []typeRow{}
