@@ -1,0 +1,472 @@
+package lambda
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"example.com/emulate/emulator/config"
+	"example.com/emulate/emulator/fleet"
+	"example.com/emulate/emulator/telemetry"
+	"example.com/emulate/runtimeapi"
+)
+
+// phase of an environment's runtime process.
+type phase uint8
+
+const (
+	waiting phase = iota // for this machine
+	initializing
+	serving // it has polled at least once
+	dead    // the process is gone, or its INIT failed: the next invocation resets it
+	stopping
+)
+
+// order from the fleet to an environment's own goroutine.
+type order uint8
+
+const (
+	orderReset order = iota + 1
+	orderStop
+	orderKill // the invocation timed out, INIT failed: end the processes now, keep the sandbox
+)
+
+// Environment is one execution environment: one Runtime API, one runtime process at a time.
+type Environment struct {
+	s       *Service
+	id      fleet.EnvID
+	fn      *Function
+	cfg     *config.Function
+	code    Code
+	pool    fleet.Pool
+	name    string // the log stream
+	server  server
+	orders  chan order
+	decided time.Time // when the fleet decided to start it
+	alarm   *time.Timer
+	logID   atomic.Pointer[string] // request id of what is written now
+	tail    atomic.Pointer[tail]   // and who asked for it
+
+	// Service.mu guards these.
+	phase     phase
+	cur       *request
+	bound     *request // waits for INIT
+	told      bool     // the fleet knows that the process exists
+	delivered bool     // cur has reached the runtime
+	failure   *failure // why the last INIT or invocation failed
+	exists    time.Time
+	initPhase telemetry.Phase
+	initTime  time.Duration // of the last INIT, until a report has told it
+	slot      *slot
+
+	// mu guards the instance and its freezing.
+	mu        sync.Mutex
+	instance  Instance
+	frozen    bool
+	idleSince time.Time // zero while it must not be frozen
+	queued    bool      // in the freezer's queue
+}
+
+// failure is what a caller is told of a failed INIT or invocation.
+type failure struct {
+	errorType string
+	message   string // of the platform's own errors, without the request id
+	body      []byte // what the runtime posted; handed on verbatim
+	status    telemetry.Status
+	platform  error // not the function's fault
+}
+
+func (s *Service) newEnvironment(d fleet.Decision) *Environment {
+	f := s.byID[d.Func]
+	e := &Environment{s: s, id: d.Env, fn: f, cfg: f.cfg, code: f.code, pool: d.Pool, decided: time.Now(), orders: make(chan order, 4),
+		name: logStream(time.Now(), versionName(d.Pool))}
+	for int(d.Env) >= len(s.envs) {
+		s.envs = append(s.envs, nil)
+	}
+	s.envs[d.Env] = e
+	return e
+}
+
+// logStream names an environment: YYYY/MM/DD/[version]32hex (spec lambda.md §4.3).
+func logStream(now time.Time, version string) string {
+	var b [16]byte
+	_, _ = rand.Read(b[:])
+	out := now.UTC().AppendFormat(make([]byte, 0, 64), "2006/01/02/[")
+	out = append(append(out, version...), ']')
+	return string(hex.AppendEncode(out, b[:]))
+}
+
+// order hands an order to the environment's goroutine. The fleet gives few and waits for each; the channel always has room.
+func (e *Environment) order(o order) { e.orders <- o }
+
+// run is the environment's life, from Start to Stop.
+func (e *Environment) run() {
+	defer e.remove()
+	if err := e.start(); err != nil {
+		e.cannotStart(err)
+		e.awaitStop()
+		return
+	}
+	for {
+		e.mu.Lock()
+		done := e.instance.Done()
+		e.mu.Unlock()
+		select {
+		case <-done:
+			e.exited()
+			if !e.afterDeath() {
+				return
+			}
+		case o := <-e.orders:
+			switch o {
+			case orderStop:
+				return
+			case orderKill:
+				e.kill()
+				if !e.afterDeath() {
+					return
+				}
+			case orderReset:
+				if !e.reset() {
+					return
+				}
+			}
+		case <-e.s.ctx.Done():
+			return
+		}
+	}
+}
+
+// afterDeath waits for the order that follows the end of the process: a reset, or the end. False is the end.
+func (e *Environment) afterDeath() bool {
+	for {
+		select {
+		case o := <-e.orders:
+			switch o {
+			case orderStop:
+				return false
+			case orderReset:
+				return e.reset()
+			}
+		case <-e.s.ctx.Done():
+			return false
+		}
+	}
+}
+
+// start brings the environment to the point where its process runs.
+func (e *Environment) start() error {
+	e.server = e.s.o.newServer(e)
+	if err := e.server.Start(); err != nil {
+		return fmt.Errorf("start the Runtime API of function %s: %w", e.cfg.Name, err)
+	}
+	if !e.beginInit(telemetry.PhaseInit, e.s.takeSlot()) {
+		return errClosing
+	}
+	inst, err := e.s.o.Executor.Start(e.s.ctx, e.spec())
+	if err != nil {
+		return err
+	}
+	e.started(inst)
+	return nil
+}
+
+// beginInit marks the environment as initializing, before the process exists: its first poll may come before Start has returned. False where there
+// is no slot because the Service closes. A repeated INIT is part of the invocation that waits for it, and of its time.
+func (e *Environment) beginInit(p telemetry.Phase, sl *slot) bool {
+	e.s.mu.Lock()
+	defer e.s.mu.Unlock()
+	e.slot = sl
+	e.phase, e.initPhase = initializing, p
+	e.told, e.delivered, e.failure = p == telemetry.PhaseInvoke, false, nil
+	e.exists = time.Now()
+	if e.bound != nil && p == telemetry.PhaseInvoke {
+		e.beginInvocation(e.bound)
+	}
+	return sl != nil
+}
+
+// started notes the new process.
+func (e *Environment) started(inst Instance) {
+	e.mu.Lock()
+	e.instance = inst
+	e.frozen = false
+	e.mu.Unlock()
+	s := e.s
+	s.mu.Lock()
+	var acts []action
+	if e.phase == initializing {
+		e.exists = time.Now()
+		acts = e.tellStarted()
+		if e.initPhase == telemetry.PhaseInit {
+			e.setAlarm(initTimeout)
+		}
+	}
+	s.mu.Unlock()
+	s.do(acts)
+}
+
+// tellStarted tells the fleet, once, that the process exists. Service.mu is held.
+func (e *Environment) tellStarted() []action {
+	if e.told {
+		return nil
+	}
+	e.told = true
+	e.fn.counts.WaitedForMachine += e.exists.Sub(e.decided)
+	e.emitInitStart()
+	return e.s.decide(e.s.fleet.Started(e.s.now(), e.id, e.s.out[:0]))
+}
+
+// reset runs INIT again in the same sandbox, within the invocation that waits for it. False where the environment has to end.
+func (e *Environment) reset() bool {
+	e.server.Reset()
+	if !e.beginInit(telemetry.PhaseInvoke, e.s.takeSlot()) {
+		return false
+	}
+	e.mu.Lock()
+	old := e.instance
+	e.thawLocked()
+	e.mu.Unlock()
+	inst, err := old.Reset(e.s.ctx)
+	if err != nil {
+		e.cannotStart(err)
+		e.awaitStop()
+		return false
+	}
+	e.started(inst)
+	return true
+}
+
+// cannotStart tells the fleet that there will be no process.
+func (e *Environment) cannotStart(err error) {
+	s := e.s
+	s.mu.Lock()
+	e.slot.release()
+	e.phase = dead
+	e.failure = startFailure(err)
+	acts := s.decide(s.fleet.Failed(s.now(), e.id, fleet.StartError, s.out[:0]))
+	s.mu.Unlock()
+	s.do(acts)
+}
+
+func startFailure(err error) *failure {
+	var missing *InvalidEntrypointError
+	if errors.As(err, &missing) {
+		return &failure{errorType: "Runtime.InvalidEntrypoint", message: missing.Error(), status: telemetry.Errored}
+	}
+	return &failure{platform: err}
+}
+
+// awaitStop waits for the fleet's order to stop, which answers every failed start.
+func (e *Environment) awaitStop() {
+	for {
+		select {
+		case o := <-e.orders:
+			if o == orderStop {
+				return
+			}
+		case <-e.s.ctx.Done():
+			return
+		}
+	}
+}
+
+// exited handles the end of the process that nobody ordered.
+func (e *Environment) exited() {
+	e.mu.Lock()
+	inst := e.instance
+	e.mu.Unlock()
+	inst.Drain()
+	exit := inst.Exit()
+	s := e.s
+	s.mu.Lock()
+	cause := fleet.Crash
+	if e.phase == initializing {
+		cause = fleet.InitError
+	}
+	if e.phase == dead {
+		s.mu.Unlock()
+		return
+	}
+	acts := e.failLocked(cause, &failure{message: exitMessage(exit), errorType: "Runtime.ExitError", status: telemetry.Errored})
+	s.mu.Unlock()
+	s.do(acts)
+}
+
+// exitMessage is AWS's wording of a runtime's end (spec lambda.md §4.2).
+func exitMessage(x Exit) string {
+	switch {
+	case x.Signal != "":
+		return "Runtime exited with error: signal: " + x.Signal
+	case x.Code != 0:
+		return fmt.Sprintf("Runtime exited with error: exit status %d", x.Code)
+	}
+	return "Runtime exited without providing a reason"
+}
+
+// failLocked ends the environment's INIT or invocation with a failure. The caller carries out the actions after it has released the lock.
+func (e *Environment) failLocked(cause fleet.Cause, why *failure) []action {
+	s := e.s
+	e.stopAlarm()
+	if e.phase == initializing {
+		e.reportInit(time.Now(), why.status, why.errorType)
+	}
+	e.phase = dead
+	e.failure = why
+	e.slot.release()
+	if r := e.cur; r != nil && !r.responded.IsZero() { // the caller has its answer, or gets it now; only the report is missing
+		e.finish(r, time.Now(), why.status, why.errorType)
+	}
+	return s.decide(s.fleet.Failed(s.now(), e.id, cause, s.out[:0]))
+}
+
+// kill ends the processes and keeps the sandbox.
+func (e *Environment) kill() {
+	e.mu.Lock()
+	inst := e.instance
+	e.thawLocked()
+	e.mu.Unlock()
+	e.server.Reset()
+	if err := inst.Kill(context.Background()); err != nil {
+		e.s.o.Log("end the processes of function %s: %v", e.cfg.Name, err)
+	}
+	inst.Drain()
+}
+
+// remove ends everything that belongs to the environment, and tells the fleet that it is gone.
+func (e *Environment) remove() {
+	s := e.s
+	s.mu.Lock()
+	e.phase = stopping
+	e.stopAlarm()
+	e.slot.release()
+	if r := e.cur; r != nil && !r.responded.IsZero() {
+		e.finish(r, time.Now(), r.status(), r.result.ErrorType)
+	}
+	s.mu.Unlock()
+	e.mu.Lock()
+	inst := e.instance
+	e.thawLocked()
+	e.idleSince = time.Time{}
+	e.mu.Unlock()
+	if inst != nil {
+		if err := inst.Stop(context.Background(), closeGrace); err != nil {
+			s.o.Log("stop an environment of function %s: %v", e.cfg.Name, err)
+		}
+	}
+	if e.server != nil {
+		if err := e.server.Close(); err != nil {
+			s.o.Log("close the Runtime API of function %s: %v", e.cfg.Name, err)
+		}
+	}
+	s.mu.Lock()
+	acts := s.decide(s.fleet.Gone(s.now(), e.id, s.out[:0])) // fails a request that it still has: Close in mid-invoke
+	if s.envs[e.id] == e {
+		s.envs[e.id] = nil
+	}
+	s.idle.Broadcast()
+	s.mu.Unlock()
+	s.do(acts)
+}
+
+// setAlarm starts the clock of INIT or of the invocation. Service.mu is held.
+func (e *Environment) setAlarm(d time.Duration) {
+	if e.alarm == nil {
+		e.alarm = time.AfterFunc(d, e.timedOut)
+		return
+	}
+	e.alarm.Reset(d)
+}
+
+func (e *Environment) stopAlarm() {
+	if e.alarm != nil {
+		e.alarm.Stop()
+	}
+}
+
+// timedOut runs when the clock of INIT or of the invocation rings.
+func (e *Environment) timedOut() {
+	s := e.s
+	s.mu.Lock()
+	var acts []action
+	kill := true
+	switch {
+	case e.phase == initializing && e.initPhase == telemetry.PhaseInit && time.Since(e.exists) >= initTimeout:
+		acts = e.failLocked(fleet.InitTimeout, &failure{status: telemetry.TimedOut})
+	case e.phase == initializing && e.initPhase == telemetry.PhaseInvoke && e.bound != nil && time.Since(e.bound.began) >= e.cfg.Timeout:
+		acts = e.failLocked(fleet.Timeout, timeoutFailure(e.cfg.Timeout))
+	case e.phase == serving && e.cur != nil && time.Since(e.cur.began) >= e.cfg.Timeout:
+		e.server.Expire(e.cur.event.RequestID)
+		acts = e.failLocked(fleet.Timeout, timeoutFailure(e.cfg.Timeout))
+	default: // an alarm of before, which rang while it was being stopped
+		kill = false
+	}
+	s.mu.Unlock()
+	if kill {
+		e.order(orderKill)
+	}
+	s.do(acts)
+}
+
+func timeoutFailure(d time.Duration) *failure {
+	return &failure{message: fmt.Sprintf("Task timed out after %.2f seconds", d.Seconds()), errorType: "Sandbox.Timedout", status: telemetry.TimedOut}
+}
+
+// spec of the environment for the Executor.
+func (e *Environment) spec() Spec {
+	return Spec{
+		Environment: e.name, Function: e.cfg, Version: versionName(e.pool), Code: e.code, InitializationType: onDemand,
+		RuntimeAPI: e.server.Addr(), Region: e.s.o.Region, Credentials: e.s.credentials(), Endpoints: e.s.o.Endpoints, Output: e.output,
+	}
+}
+
+// credentials of one environment: the user's, or dummies with an access key id that no other environment has.
+func (s *Service) credentials() Credentials {
+	if s.o.Credentials != (Credentials{}) {
+		return s.o.Credentials
+	}
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+	var b [16]byte
+	_, _ = rand.Read(b[:])
+	for i := range b {
+		b[i] = alphabet[b[i]%32]
+	}
+	return Credentials{AccessKeyID: "ASIA" + string(b[:]), SecretAccessKey: "emulate", SessionToken: "emulate"}
+}
+
+// slot is one of the few places for environments that start at the same time on this machine. It is given back at the first poll, or after 250 ms.
+type slot struct {
+	once  sync.Once
+	timer *time.Timer
+	slots chan struct{}
+}
+
+// takeSlot waits for a start slot; nil where the Service closed first.
+func (s *Service) takeSlot() *slot {
+	select {
+	case s.slots <- struct{}{}:
+	case <-s.ctx.Done():
+		return nil
+	}
+	sl := &slot{slots: s.slots}
+	sl.timer = time.AfterFunc(slotHeldFor, sl.giveBack)
+	return sl
+}
+
+// release gives the slot back, if that has not been done yet. A nil slot has none.
+func (sl *slot) release() {
+	if sl != nil {
+		sl.timer.Stop()
+		sl.giveBack()
+	}
+}
+
+func (sl *slot) giveBack() { sl.once.Do(func() { <-sl.slots }) }
+
+// server of the real thing.
+var _ server = (*runtimeapi.Server)(nil)

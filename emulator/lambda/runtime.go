@@ -1,0 +1,201 @@
+package lambda
+
+import (
+	"encoding/json"
+	"time"
+
+	"example.com/emulate/emulator/fleet"
+	"example.com/emulate/emulator/telemetry"
+	"example.com/emulate/runtimeapi"
+)
+
+var _ runtimeapi.Owner = (*Environment)(nil)
+
+// Polled: the runtime asks for its next event. The first poll ends INIT; a later one ends the invocation before it.
+func (e *Environment) Polled(int) {
+	e.drain() // what the handler wrote before it polled comes before the report
+	s := e.s
+	now := time.Now()
+	s.mu.Lock()
+	var acts []action
+	switch {
+	case e.phase == initializing:
+		acts = e.ready(now)
+	case e.phase == serving && e.cur != nil && !e.delivered:
+		acts = []action{{kind: fleet.Assign, env: e, req: e.cur}} // the poll that it was meant for was gone
+	case e.phase == serving && e.cur != nil && !e.cur.responded.IsZero():
+		e.stopAlarm()
+		e.finish(e.cur, now, e.cur.status(), e.cur.result.ErrorType)
+		acts = s.decide(s.fleet.Freed(s.now(), e.id, 1, s.out[:0]))
+	default:
+		s.mu.Unlock()
+		return
+	}
+	idle := e.phase == serving && e.cur == nil
+	s.mu.Unlock()
+	s.do(acts)
+	if idle {
+		s.freezer.idle(e)
+	}
+}
+
+// ready ends INIT. Service.mu is held.
+func (e *Environment) ready(now time.Time) []action {
+	s := e.s
+	e.slot.release()
+	acts := e.tellStarted()
+	e.phase = serving
+	if e.initPhase == telemetry.PhaseInit {
+		e.stopAlarm()
+		e.initTime = now.Sub(e.exists)
+	}
+	e.reportInit(now, telemetry.Success, "")
+	return append(acts, s.decide(s.fleet.Ready(s.now(), e.id, 1, s.out[:0]))...)
+}
+
+// assign notes that the environment has a request, and starts the clock of its timeout. Service.mu is held.
+func (e *Environment) assign(r *request, cold bool) {
+	r.cold = cold
+	if cold {
+		e.fn.counts.Colds++
+		r.initTime, e.initTime = e.initTime, 0
+	}
+	e.cur, e.bound = r, nil
+	e.delivered = true
+	e.beginInvocation(r)
+}
+
+// beginInvocation starts the invocation and its clock, unless the INIT that ran for it alone has. Service.mu is held.
+func (e *Environment) beginInvocation(r *request) {
+	if r.began.IsZero() {
+		r.began = time.Now()
+		r.event.Deadline = r.began.Add(e.cfg.Timeout)
+		e.setAlarm(e.cfg.Timeout)
+		e.emitStart(r)
+	}
+}
+
+// deliver hands the request to the runtime. No lock is held.
+func (e *Environment) deliver(r *request) {
+	e.mu.Lock()
+	e.idleSince = time.Time{}
+	e.thawLocked()
+	e.mu.Unlock()
+	if e.server.Deliver(&r.event) {
+		return
+	}
+	e.s.mu.Lock()
+	if e.cur == r {
+		e.delivered = false // the next poll takes it; or the process is dying, and its end fails the request
+	}
+	e.s.mu.Unlock()
+}
+
+// Responded: the runtime posted an answer. The caller goes on at once, unless it waits for the log.
+func (e *Environment) Responded(requestID string, resp runtimeapi.Response) {
+	s := e.s
+	s.mu.Lock()
+	r := e.cur
+	if e.phase != serving || r == nil || r.event.RequestID != requestID || !r.responded.IsZero() {
+		s.mu.Unlock()
+		return
+	}
+	r.responded = time.Now()
+	r.answer(resp)
+	if r.result.FunctionError != "" {
+		e.fn.counts.Errors++
+	}
+	acts := s.decide(s.fleet.Responded(s.now(), e.id, r.id, s.out[:0]))
+	s.mu.Unlock()
+	if r.tail == nil {
+		r.end()
+	}
+	s.do(acts)
+}
+
+// answer turns what the runtime posted into what the caller gets (spec lambda.md §1.4, §4.2).
+func (r *request) answer(resp runtimeapi.Response) {
+	switch {
+	case resp.TooLarge:
+		r.result.FunctionError, r.result.ErrorType = errUnhandled, "Function.ResponseSizeTooLarge"
+		r.result.Payload = []byte(`{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}`)
+	case resp.InvalidMode:
+		r.result.FunctionError, r.result.ErrorType = errUnhandled, "Runtime.InvalidResponseModeHeader"
+		r.result.Payload = platformError(r.event.RequestID, "Runtime.InvalidResponseModeHeader", "Invalid function response mode")
+	default:
+		r.result.Payload = resp.Payload
+		if resp.Error {
+			r.result.FunctionError, r.result.ErrorType = errUnhandled, resp.ErrorType
+		}
+	}
+}
+
+func (r *request) status() telemetry.Status {
+	if r.result.FunctionError != "" {
+		return telemetry.Errored
+	}
+	return telemetry.Success
+}
+
+// InitFailed: the runtime posted to init/error.
+func (e *Environment) InitFailed(resp runtimeapi.Response) {
+	e.drain()
+	s := e.s
+	s.mu.Lock()
+	var acts []action
+	if e.phase == initializing {
+		acts = e.tellStarted()
+		acts = append(acts, e.failLocked(fleet.InitError, &failure{body: resp.Payload, errorType: resp.ErrorType, status: telemetry.Errored})...)
+	}
+	s.mu.Unlock()
+	s.do(acts)
+}
+
+// Abandoned: a waiting poll's connection is gone. A living runtime polls again; a dead one is noticed by its process.
+func (e *Environment) Abandoned(int) {}
+
+// drain reads the output pipe until it is empty.
+func (e *Environment) drain() {
+	e.mu.Lock()
+	inst := e.instance
+	e.mu.Unlock()
+	if inst != nil {
+		inst.Drain()
+	}
+}
+
+// fail ends a request that gets no answer of its function. Service.mu is held.
+func (s *Service) fail(r *request, e *Environment, cause fleet.Cause) {
+	var why *failure
+	if e != nil {
+		why = e.failure
+	}
+	status, errorType := telemetry.Failure, "Sandbox.Failure"
+	switch {
+	case cause == fleet.Removed || why == nil: // nobody waits for an answer of the function any more
+		r.err = errClosing
+	case why.platform != nil:
+		r.err = &Error{Status: 500, Name: "ServiceException", Type: "Service", Message: why.platform.Error(), Err: why.platform}
+	default:
+		status, errorType = why.status, why.errorType
+		r.result.FunctionError, r.result.ErrorType = errUnhandled, errorType
+		r.result.Payload = why.body
+		if why.body == nil {
+			r.result.Payload = platformError(r.event.RequestID, errorType, why.message)
+		}
+		if r.began.IsZero() {
+			r.began = time.Now()
+			e.emitStart(r)
+		}
+	}
+	if !r.began.IsZero() {
+		e.report(r, time.Now(), status, errorType)
+	}
+	r.end()
+}
+
+// platformError is the body that Lambda makes itself; errorType comes first, as AWS sends it (spec lambda.md §4.2).
+func platformError(requestID, errorType, message string) []byte {
+	text, _ := json.Marshal("RequestId: " + requestID + " Error: " + message) // a string always can be marshalled
+	return append(append([]byte(`{"errorType":"`+errorType+`","errorMessage":`), text...), '}')
+}
