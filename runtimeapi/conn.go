@@ -168,12 +168,12 @@ func (c *conn) block(first, limit int) ([]byte, error) {
 		}
 		if from >= 0 {
 			var end int
-			if end, from = endOfBlock(b, from); end >= 0 {
+			if end, from = endOfBlock(b, from); end >= 0 && end <= limit {
 				c.r += end
 				return b[:end], nil
 			}
 		}
-		if len(b) >= limit {
+		if len(b) >= limit { // for lack of an end, or with one too far out
 			return nil, errTooLong
 		}
 		if err := c.fill(); err != nil {
