@@ -14,16 +14,23 @@ func checkPayload(payload []byte) error {
 	if json.Valid(payload) && utf8.Valid(payload) {
 		return nil
 	}
-	return invalidContent("Could not parse request body into json: Could not parse payload into json: " + jacksonError(payload))
+	if message := jacksonError(payload); message != "" {
+		return invalidContent("Could not parse request body into json: Could not parse payload into json: " + message)
+	}
+	return nil // an encoding that Go refuses and Jackson does not: an overlong form, a surrogate
 }
 
-// jacksonError words the first error that Jackson's byte parser meets in b. Columns count bytes from 1. Errors about a character carry its place,
-// others the place behind what was read.
+// jacksonError words the first error that Jackson's byte parser meets in b, "" where it meets none. Columns count bytes from 1. Errors about a
+// character carry its place, others the place behind what was read.
 func jacksonError(b []byte) (message string) {
 	p := &jackson{b: b, row: 1}
 	defer func() {
-		if e, ok := recover().(jacksonFault); ok {
+		switch e := recover().(type) {
+		case nil:
+		case jacksonFault:
 			message = string(e)
+		default:
+			panic(e)
 		}
 	}()
 	if p.space() == eof {
@@ -34,7 +41,6 @@ func jacksonError(b []byte) (message string) {
 		// Whether AWS looks behind the first value is not known; a payload that no runtime could parse is better refused here.
 		p.unexpected(c, "Expected space separating root-level values")
 	}
-	p.fail("Unexpected end-of-input")
 	return ""
 }
 

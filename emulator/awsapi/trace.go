@@ -1,9 +1,9 @@
 package awsapi
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"strings"
 	"time"
 )
@@ -35,7 +35,9 @@ func traceHeader(caller string) string {
 // newTrace begins a trace that is not sampled: Root=1-<8 hex of time>-<24 hex>;Parent=<16 hex>;Sampled=0;Lineage=1:<8 hex>:0.
 func newTrace(now time.Time) string {
 	var random [24]byte
-	_, _ = rand.Read(random[:]) // never fails
+	for i := 0; i < len(random); i += 8 {
+		binary.NativeEndian.PutUint64(random[i:], rand.Uint64())
+	}
 	var epoch [4]byte
 	binary.BigEndian.PutUint32(epoch[:], uint32(now.Unix()))
 	b := make([]byte, 0, 96)
