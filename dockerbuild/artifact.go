@@ -7,7 +7,8 @@ type Artifact struct {
 	Dir string
 	// Digest identifies what was built: sources, recipe, tool versions. Equal digests mean equal artifacts.
 	Digest string
-	// Inputs are the files and folders (absolute) whose change may change the artifact, for the watcher.
+	// Inputs are the files and folders (absolute) whose change may change the artifact, for the watcher. A folder stands for all below it but
+	// .git, node_modules and __pycache__. A call of Build after a change that did not matter is cheap and gives the same Digest.
 	Inputs []string
 	// Cached is true where nothing had to be built.
 	Cached bool
@@ -15,6 +16,10 @@ type Artifact struct {
 	NodePath, PythonPath []string
 	// Handler replaces the function's handler where the build changed the name of the file, else "".
 	Handler string
+	// SourceMaps says that the code has source maps to the user's own files: run node with --enable-source-maps.
+	SourceMaps bool
+	// Layers are the folders of the function's layers, in order, zip files unpacked.
+	Layers []string
 }
 
 // Error is a failed build, told in the compiler's or installer's own words.
@@ -25,6 +30,10 @@ type Error struct {
 	Output string
 	// Hint says how to mend it, or "".
 	Hint string
+	// Missing is the tool that is not installed, such as "go", so that this can be said once for all functions; "" for any other failure.
+	Missing string
+	// Inputs are the files and folders to watch for the mend, as in Artifact.
+	Inputs []string
 	// Err is the cause, such as an *exec.ExitError.
 	Err error
 }

@@ -1,0 +1,126 @@
+package dockerbuild
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// externals are the packages that a bundle leaves outside.
+type externals struct {
+	esm  bool // the bundle's format
+	mu   sync.Mutex
+	dirs map[string]string // package → its folder, <…>/node_modules/<package>
+}
+
+// resolving marks a question that our own plugin asks, so that it does not answer itself.
+type resolving struct{}
+
+// addFallbacks adds the rules that esbuild does not have: AWS's SDK (v3), which Lambda's Node runtimes bring along, stays outside where the user has
+// not installed it; and, if the bundle has externals, so do installed packages that the user's own files import.
+func (b *bundle) addFallbacks(dir string) {
+	b.options.Plugins = []api.Plugin{{Name: "emulate", Setup: func(pb api.PluginBuild) {
+		pb.OnResolve(api.OnResolveOptions{Filter: `^[^./]`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+			if _, ours := a.PluginData.(resolving); ours || a.Kind == api.ResolveEntryPoint || filepath.IsAbs(a.Path) {
+				return api.OnResolveResult{}, nil
+			}
+			sdk := strings.HasPrefix(a.Path, "@aws-sdk/") || strings.HasPrefix(a.Path, "@smithy/")
+			if !sdk && (b.external == nil || inModules(a.Importer)) {
+				return api.OnResolveResult{}, nil
+			}
+			found := pb.Resolve(a.Path, api.ResolveOptions{Importer: a.Importer, Namespace: a.Namespace, ResolveDir: a.ResolveDir, Kind: a.Kind,
+				With: a.With, PluginData: resolving{}})
+			if len(found.Errors) > 0 {
+				return api.OnResolveResult{Path: a.Path, External: sdk}, nil
+			}
+			if b.external != nil && !inModules(a.Importer) && !found.External && b.external.take(a, found.Path, dir, b.options.NodePaths) {
+				return api.OnResolveResult{Path: a.Path, External: true}, nil
+			}
+			return api.OnResolveResult{}, nil
+		})
+	}}}
+}
+
+// take decides whether a package stays outside. Bundled are: what really lies outside of node_modules (a workspace, maybe of TypeScript), ES modules
+// in a CommonJS bundle (older versions of Node cannot require them), and a second version of a package that is already outside.
+func (e *externals) take(a api.OnResolveArgs, file, dir string, nodePaths []string) bool {
+	real, err := filepath.EvalSymlinks(file)
+	if err != nil || !inModules(real) || !e.esm && a.Kind != api.ResolveJSDynamicImport && moduleFormat(real) == "esm" {
+		return false
+	}
+	name := packageName(a.Path)
+	found := findModule(a.ResolveDir, name)
+	for _, p := range nodePaths {
+		if found == "" {
+			found = findModule(filepath.Dir(p), name)
+		}
+	}
+	if found == "" {
+		return false // an alias of a tsconfig.json
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if have, ok := e.dirs[name]; ok && have != found {
+		return false
+	}
+	e.dirs[name] = found
+	return true
+}
+
+// packageName is the package of an import: its first path element, or two where it has a scope.
+func packageName(imported string) string {
+	parts := strings.SplitN(imported, "/", 3)
+	if strings.HasPrefix(imported, "@") && len(parts) > 1 {
+		return parts[0] + "/" + parts[1]
+	}
+	return parts[0]
+}
+
+// links are the packages to put beside the bundle: those that it imports, and the other dependencies of package.json, which code may ask for by a
+// computed name.
+func (b *bundle) links(dir string) map[string]string {
+	if b.external == nil {
+		return nil
+	}
+	b.external.mu.Lock()
+	defer b.external.mu.Unlock()
+	links := maps.Clone(b.external.dirs)
+	for name := range b.deps.pkg.Dependencies {
+		if links[name] != "" {
+			continue
+		}
+		if m := findModule(dir, name); m != "" {
+			links[name] = m
+		} else if b.deps.modules != "" {
+			links[name] = filepath.Join(b.deps.modules, filepath.FromSlash(name))
+		}
+	}
+	return links
+}
+
+// linkModules makes a node_modules folder of links. Node follows them, so a package finds its own dependencies where it really is.
+func linkModules(dir string, links map[string]string) error {
+	for name, to := range links {
+		link := filepath.Join(dir, "node_modules", filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+			return fmt.Errorf("link dependencies: %w", err)
+		}
+		if err := os.Symlink(to, link); err != nil {
+			return fmt.Errorf("link dependencies: %w", err)
+		}
+	}
+	return nil
+}
+
+// inModules says whether a file belongs to an installed package.
+func inModules(path string) bool {
+	return slices.Contains(strings.Split(filepath.ToSlash(path), "/"), "node_modules")
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,196 @@
+package dockerbuild
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+)
+
+// python runs Python from the user's own folder. What requirements.txt asks for and the folder does not hold is installed into the cache.
+func (j *job) python(ctx context.Context) (*Artifact, error) {
+	a, err := j.inPlace("python")
+	if err != nil {
+		return nil, err
+	}
+	reqs, err := readRequirements(filepath.Join(j.dir, "requirements.txt"))
+	if err != nil {
+		return nil, fmt.Errorf("read requirements: %w", err)
+	}
+	a.Inputs = outermost(append(a.Inputs, reqs.files...))
+	if reqs.satisfied(j.dir) {
+		return a, nil
+	}
+	py, err := j.interpreter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key := hash("pip 1", reqs.text, py.version, runtime.GOOS, runtime.GOARCH)
+	dir, err := j.store.put(ctx, "pip", key, func(tmp string) error {
+		a.Cached = false
+		return j.pip(ctx, py, tmp)
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.PythonPath, a.Digest = []string{dir}, hash(a.Digest, key)
+	return a, nil
+}
+
+// pip runs in the code's folder, since requirements.txt may name files there.
+func (j *job) pip(ctx context.Context, py *python, tmp string) error {
+	args := []string{py.path, "-m", "pip", "install", "--target", tmp, "-r", "requirements.txt",
+		"--disable-pip-version-check", "--no-input", "--no-warn-script-location", "--progress-bar=off"}
+	_, err := j.tool(ctx, "pip install", "Install Python with pip (https://www.python.org).", Command{Dir: j.dir, Args: args, Env: []string{"PIP_USER=0"}})
+	var failed *Error
+	if errors.As(err, &failed) && failed.Missing == "" {
+		failed.Hint = "Mend requirements.txt; or install into the code's folder: " + py.path + " -m pip install -t . -r requirements.txt"
+		if strings.Contains(failed.Output, "No module named pip") {
+			failed.Hint, failed.Missing = "Install pip: "+py.path+" -m ensurepip", "pip"
+		}
+		failed.Output = tail(failed.Output, "[notice]")
+	}
+	return err
+}
+
+// python is an interpreter that works.
+type python struct {
+	once    sync.Once
+	path    string
+	version string // implementation, version and binary interface: what compiled packages depend on
+	err     error
+}
+
+// interpreter finds the python that will run the function, once per runtime. A name on PATH proves nothing (version managers put names there for
+// versions that are not active), so it is run.
+func (j *job) interpreter(ctx context.Context) (*python, error) {
+	j.mu.Lock()
+	py := j.pythons[j.fn.Runtime]
+	if py == nil {
+		py = &python{}
+		j.pythons[j.fn.Runtime] = py
+	}
+	j.mu.Unlock()
+	py.once.Do(func() { py.err = j.findPython(ctx, py) })
+	if py.err == nil {
+		return py, nil
+	}
+	j.mu.Lock()
+	delete(j.pythons, j.fn.Runtime) // it may be installed later
+	j.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	e := j.fail("find "+j.fn.Runtime, py.err.Error(), "Install Python (https://www.python.org): requirements.txt asks for packages.", py.err)
+	e.Missing = j.fn.Runtime
+	return nil, e
+}
+
+func (j *job) findPython(ctx context.Context, py *python) error {
+	candidates := []string{j.fn.Runtime, "python3", "python"}
+	if j.opts.Interpreter != nil {
+		name, err := j.opts.Interpreter(j.fn.Runtime)
+		if err != nil {
+			return err
+		}
+		candidates = []string{name}
+	}
+	const ask = "import sys, sysconfig; print(sys.executable); print(sys.implementation.name, sys.version_info[:3], sysconfig.get_config_var('SOABI'), sys.version_info >= (3,))"
+	var errs []error
+	for _, name := range candidates {
+		out, _, err := j.opts.Runner.Run(ctx, Command{Dir: j.dir, Args: []string{name, "-c", ask}})
+		path, version, ok := strings.Cut(strings.TrimSpace(string(out)), "\n")
+		if err == nil && ok && strings.HasSuffix(version, "True") {
+			py.path, py.version = path, version
+			return nil
+		}
+		if err != nil && !errors.Is(err, exec.ErrNotFound) {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	return errors.Join(append([]error{errors.New("no Python 3 was found on PATH")}, errs...)...)
+}
+
+// requirements are a requirements.txt and the files that it includes.
+type requirements struct {
+	text  string // all files' text: the key of an install
+	files []string
+	lines []string
+}
+
+// include is a line that reads another file: -r FILE, --requirement=FILE, -c FILE.
+var include = regexp.MustCompile(`^(?:-r|-c|--requirement|--constraint)[ =]*(\S.*)$`)
+
+func readRequirements(path string) (*requirements, error) {
+	r := &requirements{}
+	return r, r.read(path, 0)
+}
+
+func (r *requirements) read(path string, depth int) error {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) || depth > 20 {
+		return nil // pip says it in its own words
+	}
+	if err != nil {
+		return err
+	}
+	r.files = append(r.files, path)
+	r.text += string(b) + "\x00"
+	for line := range strings.Lines(string(b)) {
+		line, _, _ = strings.Cut(strings.TrimSpace(line), " #")
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if m := include.FindStringSubmatch(line); m != nil {
+			if err := r.read(filepath.Join(filepath.Dir(path), m[1]), depth+1); err != nil {
+				return err
+			}
+			r.lines = append(r.lines, line)
+			continue
+		}
+		r.lines = append(r.lines, line)
+	}
+	return nil
+}
+
+// plain is a requirement that can be checked without pip: a name, and a version or none.
+var plain = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\s*==\s*([0-9A-Za-z.+!-]+))?$`)
+
+// satisfied says whether the folder itself holds everything. Whatever is more than a name and an exact version counts as missing: only pip knows.
+func (r *requirements) satisfied(dir string) bool {
+	have := installed(dir)
+	for _, line := range r.lines {
+		m := plain.FindStringSubmatch(line)
+		if m == nil {
+			return false
+		}
+		version, ok := have[normal(m[1])]
+		if !ok || m[2] != "" && m[2] != version {
+			return false
+		}
+	}
+	return true
+}
+
+// installed are the packages whose metadata lie in a folder, by normal name.
+func installed(dir string) map[string]string {
+	infos, _ := filepath.Glob(filepath.Join(dir, "*.dist-info"))
+	have := map[string]string{}
+	for _, i := range infos {
+		name, version, _ := strings.Cut(strings.TrimSuffix(filepath.Base(i), ".dist-info"), "-")
+		have[normal(name)] = version
+	}
+	return have
+}
+
+// normal is a package's name as PEP 503 compares it.
+func normal(name string) string {
+	return strings.ToLower(regexp.MustCompile(`[-_.]+`).ReplaceAllString(name, "-"))
+}

@@ -1,0 +1,87 @@
+package dockerbuild
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+)
+
+// Command is one build tool to run.
+type Command struct {
+	// Dir is the working directory, absolute.
+	Dir string
+	// Args are the tool and its arguments; a tool without a slash is looked up on PATH.
+	Args []string
+	// Env are variables (KEY=VALUE) over those of the emulator's own environment.
+	Env []string
+	// Line is called with every line that the tool writes, without its end. It may be nil.
+	Line func(string)
+}
+
+// Runner runs build tools: on the host, or in a container shaped like Lambda's.
+type Runner interface {
+	// Run runs the command to its end. stdout is what it wrote on standard output; output is that and standard error as they came. The error
+	// is that of os/exec, so that a missing tool is exec.ErrNotFound. When ctx ends, the tool and its children are killed.
+	Run(ctx context.Context, c Command) (stdout, output []byte, err error)
+}
+
+// Host runs build tools as processes of this machine. They see the user's whole environment, since npm, pip and go keep their settings there.
+type Host struct{}
+
+// Run implements Runner.
+func (Host) Run(ctx context.Context, c Command) (stdout, output []byte, err error) {
+	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
+	cmd.Dir = c.Dir
+	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.WaitDelay = 2 * time.Second
+	ownGroup(cmd)
+	var all, out bytes.Buffer
+	w := &lineWriter{all: &all, line: c.Line}
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, w), w
+	err = cmd.Run()
+	w.flush()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return out.Bytes(), all.Bytes(), err
+}
+
+// lineWriter keeps all that is written to it, and hands it on by lines. os/exec writes from two goroutines.
+type lineWriter struct {
+	mu   sync.Mutex
+	all  *bytes.Buffer
+	rest []byte
+	line func(string)
+}
+
+func (w *lineWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all.Write(p)
+	if w.line == nil {
+		return len(p), nil
+	}
+	w.rest = append(w.rest, p...)
+	for {
+		n, line, _ := bufio.ScanLines(w.rest, false)
+		if n == 0 {
+			return len(p), nil
+		}
+		w.line(string(line))
+		w.rest = w.rest[n:]
+	}
+}
+
+func (w *lineWriter) flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.line != nil && len(w.rest) > 0 {
+		w.line(string(w.rest))
+	}
+	w.rest = nil
+}
