@@ -1,0 +1,184 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"example.com/emulate/emulator/lambda"
+)
+
+// instance is one started runtime with its sandbox.
+type instance struct {
+	p     *Process
+	spec  lambda.Spec
+	slot  *slot
+	child *child
+	out   *output
+	peak  peak
+
+	// done is closed when the runtime has ended and exit is set.
+	done chan struct{}
+	exit lambda.Exit
+
+	// mu guards the process group's number: once reaped, it may be another's.
+	mu             sync.Mutex
+	reaped, frozen bool
+
+	// used is set by the one Stop or Reset that ends this instance; ended is closed when that has been done.
+	used  atomic.Bool
+	ended chan struct{}
+}
+
+var _ lambda.Instance = (*instance)(nil)
+
+// gone is how long a killed process may take to end before it is given up as stuck in the kernel.
+const gone = 5 * time.Second
+
+func newInstance(p *Process, spec lambda.Spec, slot *slot, c *child, out *output) *instance {
+	return &instance{p: p, spec: spec, slot: slot, child: c, out: out, done: make(chan struct{}), ended: make(chan struct{})}
+}
+
+// run starts the two goroutines of an instance: one waits for output, one for the end.
+func (in *instance) run() {
+	go in.out.run()
+	go func() {
+		in.child.await()
+		in.mu.Lock()
+		// While the runtime has not been reaped its number is still its group's. On AWS nothing of an environment survives its runtime.
+		in.child.signal(sigKill)
+		in.exit = in.child.reap()
+		in.reaped = true
+		in.mu.Unlock()
+		in.p.host.ended(in.child)
+		close(in.done)
+	}()
+}
+
+// Done is closed when the runtime has ended.
+func (in *instance) Done() <-chan struct{} { return in.done }
+
+// Exit says how the runtime ended; it is valid once Done is closed.
+func (in *instance) Exit() lambda.Exit { return in.exit }
+
+// Drain hands over all output written before the call, a last line without its end too.
+func (in *instance) Drain() { in.out.drain() }
+
+// Kill ends all processes at once, hands over their last output, and keeps the sandbox for Reset or Stop.
+func (in *instance) Kill(ctx context.Context) error { return in.bury(ctx) }
+
+// Reset kills what is left and starts the runtime again; /tmp stays.
+func (in *instance) Reset(ctx context.Context) (lambda.Instance, error) {
+	if !in.used.CompareAndSwap(false, true) {
+		return nil, fmt.Errorf("reset environment %s: it was stopped or reset before", in.spec.Environment)
+	}
+	if err := in.p.enter(); err != nil {
+		in.used.Store(false)
+		return nil, err
+	}
+	defer in.p.starting.Done()
+	defer close(in.ended)
+	defer in.p.forget(in)
+	err := in.bury(ctx)
+	if err == nil {
+		var next *instance
+		if next, err = in.p.launch(ctx, in.spec, in.slot); err == nil {
+			return next, nil
+		}
+	}
+	return nil, errors.Join(fmt.Errorf("reset environment %s: %w", in.spec.Environment, err), in.p.slots.put(in.slot))
+}
+
+// Stop ends the environment: SIGTERM to the group, the grace, SIGKILL to everything. It returns when nothing is left.
+func (in *instance) Stop(ctx context.Context, grace time.Duration) error {
+	if !in.used.CompareAndSwap(false, true) {
+		select {
+		case <-in.ended:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	defer close(in.ended)
+	defer in.p.forget(in)
+	if grace > 0 {
+		in.terminate(ctx, grace)
+	}
+	return errors.Join(in.bury(ctx), in.p.slots.put(in.slot))
+}
+
+// terminate asks the processes to end, and waits until the runtime has, the grace is over or ctx has ended.
+func (in *instance) terminate(ctx context.Context, grace time.Duration) {
+	in.Thaw()
+	in.signal(sigTerm)
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-in.done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// bury kills everything, waits for the end, and hands over the last output.
+func (in *instance) bury(ctx context.Context) error {
+	in.destroy()
+	timer := time.NewTimer(gone)
+	defer timer.Stop()
+	select {
+	case <-in.done:
+	case <-timer.C:
+		return fmt.Errorf("stop environment %s: process %d does not end", in.spec.Environment, in.child.pid)
+	}
+	if err := in.settle(); err != nil {
+		return fmt.Errorf("stop environment %s: %w", in.spec.Environment, err)
+	}
+	return in.lastOutput(ctx)
+}
+
+// settle waits for the processes that the runtime left behind, and thaws the cgroup: what is started in a frozen one would not run.
+func (in *instance) settle() error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.child.awaitGroup()
+	if err := in.slot.cgroup.await(gone); err != nil || !in.frozen {
+		return err
+	}
+	in.frozen = false
+	return in.slot.cgroup.freeze(false)
+}
+
+// lastOutput waits for the end of the output. Processes that got away by setsid, where no cgroup holds them, may keep the pipe open for ever:
+// then what is there is all.
+func (in *instance) lastOutput(ctx context.Context) error {
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		in.out.drain()
+		in.out.close()
+		<-in.out.ended
+	}()
+	select {
+	case <-drained:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("hand over the last output of environment %s: %w", in.spec.Environment, context.Cause(ctx))
+	}
+}
+
+// destroy sends SIGKILL to all processes of the environment.
+func (in *instance) destroy() {
+	in.signal(sigKill)
+	in.slot.cgroup.kill()
+}
+
+func (in *instance) signal(s signal) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.reaped {
+		in.child.signal(s)
+	}
+}

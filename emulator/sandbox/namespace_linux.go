@@ -1,0 +1,148 @@
+package sandbox
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// baseNamespace moves the calling thread into a mount namespace of its own and returns a descriptor of it, -1 where that is not permitted. It
+// follows the host's mounts (a slave, so that an unmounted disk is let go), and nothing that is mounted in it, or in a copy of it, is seen outside.
+// Copies are slaves already: a start need not walk its mounts once more.
+func baseNamespace() int {
+	var before, after unix.Stat_t
+	if unix.Stat("/", &before) != nil || unix.Unshare(unix.CLONE_NEWNS) != nil {
+		return -1
+	}
+	if unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, "") != nil {
+		return -1
+	}
+	fd, err := unix.Open("/proc/thread-self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1
+	}
+	// setns leads to the namespace's root, which in a chroot is another one than ours.
+	if unix.Setns(fd, unix.CLONE_NEWNS) != nil || unix.Stat("/", &after) != nil || before.Dev != after.Dev || before.Ino != after.Ino {
+		unix.Close(fd)
+		return -1
+	}
+	return fd
+}
+
+// enterView moves the spawner's thread into a copy of the base namespace that shows the environment's folder as /tmp and its layers as /opt.
+func (s *spawner) enterView(l *launch) error {
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("make a mount namespace: %w", err)
+	}
+	if l.view.opt != nil {
+		if err := mountLayers(l.view.opt); err != nil {
+			return fmt.Errorf("mount layers on /opt: %w", err)
+		}
+	}
+	if !l.view.tmp {
+		return nil
+	}
+	for _, path := range l.view.keep {
+		if err := bindInto(l.slot.tmp, path); err != nil {
+			return fmt.Errorf("keep %s in the private /tmp: %w", path, err)
+		}
+	}
+	flags := uintptr(unix.MS_BIND)
+	if len(l.view.keep) > 0 {
+		flags |= unix.MS_REC
+	}
+	if err := unix.Mount(l.slot.tmp, "/tmp", "", flags, ""); err != nil {
+		return fmt.Errorf("mount a private /tmp: %w", err)
+	}
+	return nil
+}
+
+// mountLayers shows one layer as it is, and several as one folder in which later layers lie above earlier ones (spec lambda.md §5.2).
+func mountLayers(layers []string) error {
+	if len(layers) == 1 {
+		return unix.Mount(layers[0], "/opt", "", unix.MS_BIND, "")
+	}
+	escape := strings.NewReplacer(`\`, `\\`, ":", `\:`, ",", `\,`)
+	lower := make([]string, len(layers))
+	for i, layer := range layers {
+		lower[len(layers)-1-i] = escape.Replace(layer)
+	}
+	return unix.Mount("overlay", "/opt", "overlay", unix.MS_RDONLY, "lowerdir="+strings.Join(lower, ":"))
+}
+
+// bindInto shows path, which lies under /tmp, at its place in tmp, the folder that is to be /tmp.
+func bindInto(tmp, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	target := filepath.Join(tmp, strings.TrimPrefix(path, "/tmp/"))
+	if info.IsDir() {
+		err = os.MkdirAll(target, 0o755)
+	} else if err = os.MkdirAll(filepath.Dir(target), 0o755); err == nil {
+		err = os.WriteFile(target, nil, 0o644)
+	}
+	if err != nil {
+		return err
+	}
+	return unix.Mount(path, target, "", unix.MS_BIND|unix.MS_REC, "")
+}
+
+// makeCgroup makes the cgroup of this emulator below the one in which it runs, and returns "" where that is not permitted or the kernel is too
+// old.
+func makeCgroup(s *session) cgroup {
+	parent := ownCgroup()
+	if parent == "" {
+		return ""
+	}
+	c, err := parent.child(filepath.Base(s.dir))
+	if err != nil {
+		return ""
+	}
+	for _, file := range []string{"cgroup.freeze", "cgroup.kill", "cgroup.events"} {
+		if unix.Access(string(c)+"/"+file, unix.R_OK) != nil && unix.Access(string(c)+"/"+file, unix.W_OK) != nil {
+			c.remove()
+			return ""
+		}
+	}
+	return c
+}
+
+// ownCgroup is the folder of the v2 cgroup in which this process runs.
+func ownCgroup() cgroup {
+	own, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return ""
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(own)) {
+		if path, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
+			return findCgroup(path, string(mounts))
+		}
+	}
+	return ""
+}
+
+// findCgroup finds the folder of the v2 cgroup path in a mountinfo table (proc_pid_mountinfo(5)).
+func findCgroup(path, mountinfo string) cgroup {
+	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+	for line := range strings.Lines(mountinfo) {
+		before, after, ok := strings.Cut(line, " - ")
+		fields := strings.Fields(before)
+		if !ok || !strings.HasPrefix(after, "cgroup2 ") || len(fields) < 5 {
+			continue
+		}
+		root, point := unescape.Replace(fields[3]), unescape.Replace(fields[4])
+		if rest, ok := strings.CutPrefix(path, strings.TrimSuffix(root, "/")); ok {
+			return cgroup(filepath.Join(point, rest))
+		}
+	}
+	return ""
+}
+

@@ -1,0 +1,79 @@
+package sandbox
+
+import (
+	"fmt"
+	"os"
+	goruntime "runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// spawner is the one thread that makes all processes. A parent-death signal fires when the *thread* that made the child ends, so this one lives
+// until everything has been stopped; and a mount namespace is a thread's own matter, so nothing else of the emulator notices.
+type spawner struct {
+	work chan func()
+	done chan struct{}
+	// namespace is the mount namespace to which the thread comes back after each start, -1 where none is permitted.
+	namespace int
+}
+
+func startSpawner(private bool) *spawner {
+	s := &spawner{work: make(chan func()), done: make(chan struct{}), namespace: -1}
+	ready := make(chan struct{})
+	go s.run(private, ready)
+	<-ready
+	return s
+}
+
+// run never unlocks its thread, which therefore ends with it. The process's first thread cannot end, and the rest of the process would see its
+// namespaces in /proc/self: there it steps aside.
+func (s *spawner) run(private bool, ready chan<- struct{}) {
+	goruntime.LockOSThread()
+	if unix.Gettid() == os.Getpid() {
+		started := make(chan struct{})
+		go s.run(private, started)
+		<-started
+		goruntime.UnlockOSThread()
+		close(ready)
+		return
+	}
+	defer close(s.done)
+	if private {
+		s.namespace = baseNamespace()
+	}
+	close(ready)
+	for f := range s.work {
+		f()
+	}
+	if s.namespace >= 0 {
+		syscall.Close(s.namespace)
+	}
+}
+
+// start makes a process on the spawner's thread, in a view of its own where l asks for one.
+func (s *spawner) start(l *launch, attr *syscall.ProcAttr) (pid int, err error) {
+	finished := make(chan struct{})
+	s.work <- func() {
+		defer close(finished)
+		if !l.view.tmp && l.view.opt == nil {
+			pid, err = syscall.ForkExec(l.path, l.args, attr)
+			return
+		}
+		if err = s.enterView(l); err == nil {
+			pid, err = syscall.ForkExec(l.path, l.args, attr)
+		}
+		if back := unix.Setns(s.namespace, unix.CLONE_NEWNS); back != nil {
+			// Every later start would stand in this environment's view.
+			panic(fmt.Sprintf("leave the mount namespace of an environment: %v", back))
+		}
+	}
+	<-finished
+	return pid, err
+}
+
+// close ends the thread; every process must have ended before.
+func (s *spawner) close() {
+	close(s.work)
+	<-s.done
+}
