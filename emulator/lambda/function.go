@@ -21,6 +21,7 @@ type Function struct {
 	code       Code
 	generation int32
 	modified   time.Time
+	ended      time.Time // when its last invocation did
 	counts     Stats
 
 	// pending is not nil while the code is being built: requests wait until it is closed. failed is the last build's error, nil after a good one.
@@ -260,4 +261,16 @@ func (s *Service) Account() Account {
 		a.TotalCodeSize += f.code.Size
 	}
 	return a
+}
+
+// Active says whether an invocation of the function runs, or ended less than within ago.
+func (s *Service) Active(name string, within time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.functions[name]
+	if f == nil {
+		return false
+	}
+	st := s.fleet.Stats(f.id)
+	return st.Busy > 0 || st.Starting > 0 || time.Since(f.ended) < within
 }

@@ -25,7 +25,6 @@ type request struct {
 	event     runtimeapi.Event
 	began     time.Time
 	responded time.Time
-	cold      bool
 	initTime  time.Duration
 	result    Result
 	err       error

@@ -73,6 +73,7 @@ func (e *Environment) finish(r *request, now time.Time, status telemetry.Status,
 
 // report tells how the invocation ended, and completes the log that its caller asked for. Service.mu is held.
 func (e *Environment) report(r *request, now time.Time, status telemetry.Status, errorType string) {
+	e.fn.ended = now
 	duration := now.Sub(r.began)
 	produced := int64(len(r.result.Payload))
 	report := e.event(telemetry.TypeReport, now, r.event.RequestID, &telemetry.Report{

@@ -55,8 +55,8 @@ func (e *Environment) ready(now time.Time) []action {
 
 // assign notes that the environment has a request, and starts the clock of its timeout. Service.mu is held.
 func (e *Environment) assign(r *request, cold bool) {
-	r.cold = cold
 	if cold {
+		r.result.Cold = true
 		e.fn.counts.Colds++
 		r.initTime, e.initTime = e.initTime, 0
 	}

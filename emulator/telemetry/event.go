@@ -194,3 +194,63 @@ type Access struct {
 type Throttle struct {
 	Reason string `json:"reason"`
 }
+
+// The types of the emulator's own events.
+const (
+	TypeReady        Type = "ready"
+	TypeReloaded     Type = "reloaded"
+	TypeReloadFailed Type = "reloadFailed"
+	// TypeDiagnostic has a config.Diagnostic as its record.
+	TypeDiagnostic Type = "diagnostic"
+	TypeNotice     Type = "notice"
+)
+
+// Project is the record of TypeReady and TypeReloaded: what is served, and where.
+type Project struct {
+	// Took is how long it took from the start, or from the change of a file.
+	Took Millis `json:"tookMs"`
+	// AWS is the URL of the AWS endpoint, URL that of the port that APIs share.
+	AWS       string     `json:"aws"`
+	URL       string     `json:"-"`
+	APIs      []API      `json:"apis"`
+	Functions []Function `json:"functions"`
+	Seed      uint64     `json:"seed"`
+	// Changed are the names of the functions that a reload gave new code or configuration.
+	Changed []string `json:"changed,omitempty"`
+}
+
+// API is one API of a Project.
+type API struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Kind  string `json:"kind"`
+	Stage string `json:"stage"`
+	// URL is the base, without the stage.
+	URL    string  `json:"url"`
+	Routes []Route `json:"-"`
+}
+
+// Route of an API, for the table that the terminal shows.
+type Route struct{ Method, Path, Function string }
+
+// Function of a Project.
+type Function struct {
+	Name     string `json:"name"`
+	ARN      string `json:"arn"`
+	Runtime  string `json:"runtime"`
+	Executor string `json:"executor"`
+	URL      string `json:"url,omitempty"`
+}
+
+// ReloadFailed is the record of TypeReloadFailed.
+type ReloadFailed struct {
+	Error string `json:"error"`
+	// Function is the one that could not be built; "" where the configuration is wrong.
+	Function string `json:"function,omitempty"`
+}
+
+// Notice is the record of TypeNotice: a line for the user, on standard error. Quiet notices are only progress.
+type Notice struct {
+	Text     string `json:"text"`
+	Progress bool   `json:"progress,omitempty"`
+}
