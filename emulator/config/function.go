@@ -102,7 +102,7 @@ func (r *functionReader) runtime(runtime, handler string) {
 func (r *functionReader) limits(memory, timeout, reserved string) {
 	r.f.MemoryMB = r.integer(memory, defaultMemoryMB, defaultMemoryMB, maxMemoryMB)
 	r.f.Timeout = time.Duration(r.integer(timeout, defaultTimeout, 1, maxTimeout)) * time.Second
-	if n := r.integer(reserved, -1, 0, 1<<31-1); n >= 0 {
+	if n := r.integer(reserved, -1, 0, unbounded); n >= 0 {
 		r.f.ReservedConcurrency = &n
 	}
 }
@@ -147,13 +147,18 @@ func (r *functionReader) logging(p *props) {
 	l := &r.f.Logging
 	l.Format = p.enum("LogFormat", "Text", "Text", "JSON")
 	l.Group = p.text("LogGroup")
-	levels := []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}
-	l.ApplicationLevel = p.enum("ApplicationLogLevel", "", levels...)
-	l.SystemLevel = p.enum("SystemLogLevel", "", "DEBUG", "INFO", "WARN")
+	r.levels(p, "ApplicationLogLevel", "SystemLogLevel")
+}
+
+// levels reads the log levels, which only go with the format JSON; their defaults are INFO.
+func (r *functionReader) levels(p *props, application, system string) {
+	l := &r.f.Logging
+	l.ApplicationLevel = p.enum(application, "", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+	l.SystemLevel = p.enum(system, "", "DEBUG", "INFO", "WARN")
 	if l.Format == "JSON" {
 		l.ApplicationLevel, l.SystemLevel = or(l.ApplicationLevel, "INFO"), or(l.SystemLevel, "INFO")
 	} else if l.ApplicationLevel+l.SystemLevel != "" {
-		r.errorf(p.owner, "wrong-value", "LogFormat: JSON", "log levels need the log format JSON")
+		r.errorf(p.owner, "wrong-value", "use the format JSON", "log levels need the log format JSON")
 	}
 }
 
@@ -225,7 +230,8 @@ func didYouMeanPath(abs, written string) string {
 	if name == "" {
 		return ""
 	}
-	return fmt.Sprintf("did you mean %q?", strings.TrimSuffix(filepath.ToSlash(written), filepath.Base(abs))+name)
+	written = strings.TrimSuffix(filepath.ToSlash(written), "/")
+	return fmt.Sprintf("did you mean %q?", strings.TrimSuffix(written, filepath.Base(abs))+name)
 }
 
 // checkNames reports functions of the same name, and more reserved concurrency than the account may give away.

@@ -38,11 +38,7 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			want, wantText, opts := unpack(t, archive)
-			dir := opts.Path
-			if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-				dir = filepath.Dir(dir)
-			}
-			got, gotText := load(t, opts, dir)
+			got, gotText := load(t, opts)
 			if *update {
 				repack(t, name, archive, got, gotText)
 				return
@@ -104,8 +100,12 @@ func writeFile(t *testing.T, dir, name string, data []byte) {
 }
 
 // load returns the project as JSON ("" where there is none) and the diagnostics as text, the project's folder left out of both.
-func load(t *testing.T, opts Options, dir string) (project, text string) {
+func load(t *testing.T, opts Options) (project, text string) {
 	t.Helper()
+	dir := opts.Path
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		dir = filepath.Dir(dir)
+	}
 	p, diags, err := Load(opts)
 	if err != nil {
 		t.Fatalf("Load: %v", err)

@@ -65,7 +65,7 @@ func (t *template) serverlessFunction(r *resource, layers map[string]string) {
 	f.Tracing = or(f.Tracing, "PassThrough")
 	f.Tags = t.tags(r)
 	if p := fr.nested("ProvisionedConcurrencyConfig"); p != nil {
-		f.ProvisionedConcurrency = p.integer("ProvisionedConcurrentExecutions", 0, 1, 1<<31-1)
+		f.ProvisionedConcurrency = p.integer("ProvisionedConcurrentExecutions", 0, 1, unbounded)
 		if f.Alias == "" {
 			fr.errorf(fr.key("ProvisionedConcurrencyConfig"), "missing-property", "AutoPublishAlias: live", "ProvisionedConcurrencyConfig needs AutoPublishAlias")
 		}

@@ -6,7 +6,7 @@ import (
 )
 
 // nearest returns the candidate that name was probably meant to be, "" where none is near: at most one edit in three letters, upper and lower
-// case counting as equal.
+// case counting as equal; else the first that begins with the name.
 func nearest(name string, candidates []string) string {
 	best, bestDistance := "", len(name)/3+1
 	for _, c := range candidates {
@@ -15,6 +15,11 @@ func nearest(name string, candidates []string) string {
 		}
 		if d := editDistance(strings.ToLower(name), strings.ToLower(c)); d < bestDistance {
 			best, bestDistance = c, d
+		}
+	}
+	for _, c := range candidates {
+		if best == "" && len(name) >= 3 && strings.HasPrefix(strings.ToLower(c), strings.ToLower(name)) {
+			return c
 		}
 	}
 	return best

@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 )
 
 const (
@@ -33,10 +31,14 @@ var shortTags = map[string]string{
 // parse reads a YAML or JSON file into a tree: nil (and a diagnostic) where it is not well formed. Short tags become the long form of the
 // function, merge keys and aliases are unfolded, so that nothing behind this knows which syntax the file had.
 func parse(name string, data []byte, sc scope) *node {
+	return parseAs(name, data, isJSON(name, data), sc)
+}
+
+func parseAs(name string, data []byte, asJSON bool, sc scope) *node {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	p := &parser{scope: sc, src: newSource(name, data), data: data}
 	var root *node
-	if isJSON(name, data) {
+	if asJSON {
 		root = p.json()
 	} else {
 		root = p.yaml()
@@ -100,21 +102,24 @@ func (p *parser) addField(n *node, f field) {
 	n.fields = append(n.fields, f)
 }
 
-var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:(?:unmarshal errors|while .*?): *)?line (\d+)(?:, column (\d+))?: `)
-
 func (p *parser) yaml() *node {
+	at := &node{src: p.src, line: 1, col: 1}
+	loader, err := yaml.NewLoader(bytes.NewReader(p.data))
+	if err != nil {
+		return p.fail(at, "syntax", "", "cannot read YAML: %v", err)
+	}
 	var doc yaml.Node
-	err := yaml.NewDecoder(bytes.NewReader(p.data)).Decode(&doc)
+	err = loader.Load(&doc)
 	if errors.Is(err, io.EOF) || (err == nil && len(doc.Content) == 0) {
-		return (&node{src: p.src, line: 1, col: 1}).mapOf()
+		return at.mapOf()
 	}
 	if err != nil {
-		msg, at := strings.TrimPrefix(err.Error(), "yaml: "), &node{src: p.src, line: 1, col: 1}
-		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-			at.line, _ = strconv.Atoi(m[1])
-			msg = err.Error()[len(m[0]):]
+		message := err.Error()
+		var le *yaml.LoadError
+		if errors.As(err, &le) {
+			at.line, at.col, message = max(le.Mark.Line, 1), max(le.Mark.Column, 1), le.Message
 		}
-		return p.fail(at, "syntax", "", "not well-formed YAML: %s", msg)
+		return p.fail(at, "syntax", "", "not well-formed YAML: %s", message)
 	}
 	return p.fromYAML(doc.Content[0], 0)
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,8 @@ type props struct {
 	node, owner *node
 	row         *typeRow
 	eval        evalFunc
+	// misspelt are the names that unknown properties were probably meant to have: they are not reported as missing too.
+	misspelt []string
 }
 
 // evalFunc evaluates the intrinsic functions of a value: nil where it is AWS::NoValue, a node of unknownKind where it failed (and was reported).
@@ -48,12 +51,9 @@ func open(sc scope, n, owner *node, typ string, eval evalFunc) *props {
 	return p
 }
 
-// what names the map in messages: "AWS::Serverless::Function", "LoggingConfig".
+// what names the map in messages.
 func (p *props) what() string {
-	if i := strings.LastIndexAny(p.row.typ, "."); i >= 0 && !strings.HasSuffix(p.row.typ, ".yaml") {
-		return p.row.typ[i+1:]
-	}
-	return p.row.typ
+	return p.row.what()
 }
 
 func (p *props) check(f *field) {
@@ -69,7 +69,9 @@ func (p *props) check(f *field) {
 	case Refused:
 		p.errorf(f.key, "not-supported", "", "%s of %s is not supported yet%s", f.name, p.what(), note(n.note))
 	case "":
-		p.errorf(f.key, "unknown-property", didYouMean(f.name, p.row.properties()), "unknown property %q of %s", f.name, p.what())
+		names := p.row.properties()
+		p.misspelt = append(p.misspelt, nearest(f.name, names))
+		p.errorf(f.key, "unknown-property", didYouMean(f.name, names), "unknown property %q of %s", f.name, p.what())
 	}
 }
 
@@ -141,6 +143,9 @@ func (p *props) enum(name, fallback string, allowed ...string) string {
 	return v
 }
 
+// unbounded is the upper bound of a number that has none of AWS's.
+const unbounded = math.MaxInt32
+
 // integer reads a whole number between two bounds, both included; fallback is returned where it is absent or wrong.
 func (p *props) integer(name string, fallback, low, high int) int {
 	v := p.value(name)
@@ -153,6 +158,8 @@ func (p *props) integer(name string, fallback, low, high int) int {
 		p.wrongType(v, name, "a whole number")
 	case err != nil:
 		p.errorf(v, "wrong-type", "", "%s must be a whole number, not %q", name, v.text)
+	case i < low && high == unbounded:
+		p.errorf(v, "out-of-range", "", "%s is %d; AWS takes %d and more", name, i, low)
 	case i < low || i > high:
 		p.errorf(v, "out-of-range", "", "%s is %d; AWS takes %d to %d", name, i, low, high)
 	default:
@@ -243,6 +250,9 @@ func (p *props) nested(name string) *props {
 func (p *props) require(name, hint string) bool {
 	if p.has(name) {
 		return true
+	}
+	if slices.Contains(p.misspelt, name) {
+		return false
 	}
 	p.errorf(p.owner, "missing-property", hint, "%s has no %s", p.what(), name)
 	return false

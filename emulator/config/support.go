@@ -57,6 +57,8 @@ type typeRow struct {
 	// served and ignored are the properties of the classes Served and NoLocalEffect.
 	served, ignored string
 	notYet, refused []noted
+	// called is how messages call it, where not by its type.
+	called string
 	// open rows take any property: the names are the user's own.
 	open bool
 }
@@ -81,6 +83,14 @@ func (r *typeRow) classOf(property string) (Class, noted) {
 		return NoLocalEffect, noted{}
 	}
 	return "", noted{}
+}
+
+// what names the row's object in messages: "AWS::Serverless::Function", "LoggingConfig", "a function".
+func (r *typeRow) what() string {
+	if r.called != "" {
+		return r.called
+	}
+	return r.typ[strings.LastIndexByte(r.typ, '.')+1:]
 }
 
 // properties are all names of the row, for the nearest one.

@@ -1,4 +1,36 @@
 package config
 
 // The support table's rows of emulate.yaml.
-var nativeTypes = []typeRow{}
+var nativeTypes = []typeRow{
+	{typ: "emulate.yaml", called: "emulate.yaml", served: "apis environment functions idleTimeout limits watch"},
+	{
+		typ: "emulate.yaml functions", called: "a function",
+		served: `alias architecture build code description environment ephemeralStorage executor handler inline layers logging memory name
+			reservedConcurrency runtime tags timeout`,
+		notYet: []noted{
+			{name: "provisionedConcurrency", note: "all environments start on demand"},
+			{name: "tracing", note: "no traces are made", unless: "PassThrough"},
+			{name: "url", note: "the function has no URL"},
+		},
+	},
+	{
+		typ:    "emulate.yaml functions.logging",
+		served: "group",
+		notYet: []noted{
+			{name: "format", note: "log lines are text", unless: "Text"},
+			{name: "applicationLevel", note: "no line is left out"},
+			{name: "systemLevel", note: "no line is left out"},
+		},
+	},
+	{typ: "emulate.yaml functions.url", served: "auth cors invokeMode"},
+	{typ: "emulate.yaml functions.url.cors", served: nativeCORS},
+	{typ: "emulate.yaml functions.build", served: "method", open: true},
+	{typ: "emulate.yaml apis", called: "an API", served: "binaryMediaTypes cors kind name routes stage stages variables"},
+	{typ: "emulate.yaml apis.cors", served: nativeCORS},
+	{typ: "emulate.yaml apis.stages", called: "a stage", served: "variables"},
+	{typ: "emulate.yaml apis.routes", called: "a route", served: "function payload timeout"},
+	{typ: "emulate.yaml limits", called: "limits", served: "concurrency"},
+	{typ: "emulate.yaml watch", called: "watch", served: "ignore"},
+}
+
+const nativeCORS = "allowCredentials allowHeaders allowMethods allowOrigins exposeHeaders maxAge"

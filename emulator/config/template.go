@@ -159,7 +159,11 @@ func (t *template) checkType(r *resource, sc scope) bool {
 	row := rowOf(r.typ)
 	switch {
 	case row == nil && (ours.MatchString(r.typ) || !strings.Contains(r.typ, "::")):
-		sc.errorf(r.typeAt, "unknown-type", didYouMean(r.typ, knownTypes()), "unknown resource type %q", r.typ)
+		name := r.typ
+		if !strings.Contains(name, "::") {
+			name = "AWS::Serverless::" + name
+		}
+		sc.errorf(r.typeAt, "unknown-type", didYouMean(name, knownTypes()), "unknown resource type %q", r.typ)
 		return false
 	case row != nil && row.class == Refused:
 		sc.errorf(r.typeAt, "not-supported", "", "%s is not supported yet%s", r.typ, note(row.note))

@@ -1,0 +1,167 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The longest timeouts of integrations. Source: spec apigateway.md §1.10, §2.8.
+const (
+	maxTimeoutREST = 29 * time.Second
+	maxTimeoutHTTP = 30 * time.Second
+)
+
+// api reads one entry of emulate.yaml's apis.
+func (n *nativeFile) api(fl *field, opts Options) {
+	p := open(n.in(fl.name, nil), fl.value, fl.key, "emulate.yaml apis", literal)
+	api := &API{ID: shortID(fl.name), LogicalID: fl.name, Name: fl.name, At: fl.key.pos()}
+	n.project.APIs = append(n.project.APIs, api)
+	api.Kind = APIKind(p.enum("kind", string(HTTP), string(REST), string(HTTP)))
+	api.Name = or(p.text("name"), fl.name)
+	api.Stages = p.stages(api.Kind, opts.Stage)
+	api.BinaryMediaTypes = p.texts("binaryMediaTypes")
+	if api.Kind == HTTP {
+		api.CORS = p.cors()
+		if p.has("binaryMediaTypes") {
+			p.errorf(p.key("binaryMediaTypes"), "wrong-value", "", "binaryMediaTypes are for the kind rest; an http API decides by the content type")
+		}
+	}
+	routes := p.value("routes")
+	if !p.require("routes", "routes: {GET /: NAME}") || routes == nil {
+		return
+	}
+	if routes.kind != mapKind {
+		p.wrongType(routes, "routes", "a map")
+		return
+	}
+	for i := range routes.fields {
+		n.route(api, p, &routes.fields[i])
+	}
+}
+
+var (
+	stageNamePattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
+	routeMethods     = strings.Fields("GET POST PUT DELETE PATCH HEAD OPTIONS ANY")
+	pathPart         = regexp.MustCompile(`^(\{[a-zA-Z0-9._-]+\}|[^{}]*)$`)
+	greedyPart       = regexp.MustCompile(`^\{[a-zA-Z0-9._-]+\+\}$`)
+)
+
+// stages reads stage (one name) or stages (a list of names, or a map of names to {variables}); variables are those of every stage.
+func (p *props) stages(kind APIKind, override string) []Stage {
+	fallback := map[APIKind]string{REST: "Prod", HTTP: "$default"}[kind]
+	shared := p.textMap("variables")
+	var stages []Stage
+	add := func(at *node, name string, variables map[string]string) {
+		if !stageNamePattern.MatchString(name) && (kind != HTTP || name != "$default") {
+			p.errorf(at, "wrong-value", "", "the stage name %q must be letters, digits, - and _", name)
+		}
+		if variables == nil {
+			variables = shared
+		}
+		stages = append(stages, Stage{Name: name, Variables: variables})
+	}
+	switch v := p.value("stages"); {
+	case v != nil && p.has("stage"):
+		p.errorf(p.key("stages"), "wrong-value", "", "an API has stage or stages, not both")
+	case v != nil && v.kind == mapKind:
+		for _, f := range v.fields {
+			s := open(p.scope, f.value, f.key, "emulate.yaml apis.stages", literal)
+			add(f.key, f.name, s.textMap("variables"))
+		}
+	case v != nil:
+		for i, name := range p.texts("stages") {
+			add(v.items[min(i, len(v.items)-1)], name, nil)
+		}
+	case p.has("stage"):
+		add(p.raw("stage"), p.text("stage"), nil)
+	}
+	if len(stages) == 0 {
+		stages = []Stage{{Name: fallback, Variables: shared}}
+	}
+	if override != "" && stages[0].Name != "$default" {
+		stages[0].Name = override
+	}
+	return stages
+}
+
+// route reads "GET /path: function" or "GET /path: {function, timeout, payload}".
+func (n *nativeFile) route(api *API, p *props, fl *field) {
+	r := Route{At: fl.key.pos(), Integration: Integration{Type: LambdaProxy, PayloadFormat: "1.0"}}
+	sc := n.in(api.LogicalID, &r.Broken)
+	v := fl.value
+	if v.isScalar() {
+		v = v.mapOf(field{name: "function", key: v, value: v})
+	}
+	rp := open(sc, v, fl.key, "emulate.yaml apis.routes", literal)
+	limit := maxTimeoutREST
+	if api.Kind == HTTP {
+		limit = maxTimeoutHTTP
+		r.Integration.PayloadFormat = rp.enum("payload", "2.0", "1.0", "2.0")
+	} else if rp.has("payload") && rp.text("payload") != "1.0" {
+		rp.errorf(rp.raw("payload"), "wrong-value", "", "a rest API's payload is always 1.0")
+	}
+	r.Integration.Timeout = rp.duration("timeout", 0, 50*time.Millisecond, limit)
+	r.Method, r.Path = rp.routeKey(api.Kind, fl)
+	n.target(rp, &r.Integration)
+	key := r.Key()
+	for _, other := range api.Routes {
+		if other.Key() == key && key != "" {
+			rp.errorf(fl.key, "duplicate-route", "", "the route %s is given twice", key)
+			return
+		}
+	}
+	api.Routes = append(api.Routes, r)
+}
+
+// routeKey takes "GET /users/{id}" apart, and reports what API Gateway would refuse.
+func (p *props) routeKey(kind APIKind, fl *field) (method, path string) {
+	if fl.name == "$default" {
+		if kind == REST {
+			p.errorf(fl.key, "wrong-route", "ANY /{proxy+}, and ANY / for the root", "a rest API has no $default route")
+		}
+		return "ANY", "$default"
+	}
+	method, path, ok := strings.Cut(fl.name, " ")
+	path = strings.TrimSpace(path)
+	if !ok || !strings.HasPrefix(path, "/") {
+		p.errorf(fl.key, "wrong-route", "METHOD /path, such as GET /users/{id}", "%q is no route", fl.name)
+		return strings.ToUpper(method), path
+	}
+	if !slices.Contains(routeMethods, strings.ToUpper(method)) {
+		p.errorf(fl.key, "wrong-route", oneOf(method, routeMethods), "unknown method %q", method)
+	}
+	parts := strings.Split(path[1:], "/")
+	for i, part := range parts {
+		switch greedy := greedyPart.MatchString(part); {
+		case greedy && i < len(parts)-1:
+			p.errorf(fl.key, "wrong-route", "", "%s must be the last part of the path", part)
+		case !greedy && !pathPart.MatchString(part):
+			p.errorf(fl.key, "wrong-route", "{name} or {name+}", "the part %q of the path is neither text nor one variable in braces", part)
+		}
+	}
+	return strings.ToUpper(method), path
+}
+
+// target finds the function of a route, "name" or "name:alias".
+func (n *nativeFile) target(p *props, in *Integration) {
+	if !p.require("function", "") {
+		return
+	}
+	text := p.text("function")
+	name, qualifier, _ := strings.Cut(text, ":")
+	for _, f := range n.project.Functions {
+		if f.LogicalID != name && f.Name != name {
+			continue
+		}
+		in.Function, in.Qualifier = f.Name, qualifier
+		if qualifier != "" && qualifier != f.Alias && qualifier != "$LATEST" {
+			p.errorf(p.raw("function"), "unresolved-reference", "", "function %s has no alias %q", name, qualifier)
+		}
+		return
+	}
+	if text != "" {
+		p.errorf(p.raw("function"), "unresolved-reference", didYouMean(name, n.project.functionIDs()), "there is no function %q", name)
+	}
+}
