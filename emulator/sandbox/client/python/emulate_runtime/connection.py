@@ -64,7 +64,7 @@ class Connection:
 
     def init_error(self, body, error_type):
         """Post to init/error, and wait for the answer."""
-        self._send(self._request("POST", _INIT_ERROR, body.encode(), "application/json", (_ERROR_TYPE, error_type)))
+        self._send(self._request("POST", _INIT_ERROR, body.encode(), None, (_ERROR_TYPE, error_type)))
         self._receive()
 
     def _answer(self, request_id, route, body, content_type, *headers):
@@ -75,7 +75,9 @@ class Connection:
     def _request(self, method, path, body=None, content_type=None, *headers):
         head = f"{method} {path} HTTP/1.1\r\nHost: {self._address}\r\n"
         if body is not None:
-            head += f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
+            head += f"Content-Length: {len(body)}\r\n"
+        if content_type is not None:
+            head += f"Content-Type: {content_type}\r\n"
         for name, value in headers:
             head += f"{name}: {value}\r\n"
         return head.encode() + b"\r\n" + (body or b"")
