@@ -8,6 +8,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -27,8 +28,8 @@ const (
 	protocolRESTXML  = "rest-xml"
 )
 
-// service is what a request tells of the service that it is for. Several ids may stand for one signing name (apigateway: API Gateway and
-// ApiGatewayV2), where nothing in the request tells them apart.
+// service is what a request tells of the service that it is for. Several ids may stand for one signing name (events: CloudWatch Events and
+// EventBridge), where nothing in the request tells them apart.
 type service struct {
 	ids         []string
 	signingName string
@@ -43,8 +44,24 @@ func foreignService(r *http.Request) (service, bool) {
 	if s.signingName == "lambda" || s.signingName == "" && s.protocol == "" {
 		return s, false
 	}
-	s.fill(s.find(requestTarget(r)))
+	s.fill(narrow(s.find(requestTarget(r)), r.URL.Path))
 	return s, true
+}
+
+// narrow keeps of services that share a signing name the one whose paths begin as path does; where none does, it drops those that have such paths.
+func narrow(rows []serviceRow, path string) []serviceRow {
+	prefixes := [...]struct{ id, prefix string }{{"S3 Control", "/v20180820/"}, {"ApiGatewayV2", "/v2/"}}
+	for _, p := range prefixes {
+		i := slices.IndexFunc(rows, func(r serviceRow) bool { return r.id == p.id })
+		switch {
+		case i < 0 || len(rows) < 2:
+		case strings.HasPrefix(path, p.prefix):
+			return rows[i : i+1]
+		default:
+			rows = slices.Delete(rows, i, i+1)
+		}
+	}
+	return rows
 }
 
 // serviceRow is a line of the table of services.
@@ -194,7 +211,7 @@ func (s service) refuse(w http.ResponseWriter, r *http.Request) {
 		writeXML(w, "text/xml", queryBody, id)
 	case s.protocol == protocolEC2:
 		writeXML(w, "text/xml", "<Response><Errors><Error>"+xmlError(xmlCode, message)+"</Error></Errors><RequestID>"+id+"</RequestID></Response>", id)
-	case s.protocol == protocolRESTXML && s.signingName == "s3":
+	case s.protocol == protocolRESTXML && slices.Equal(s.ids, []string{"S3"}):
 		w.Header()["x-amz-request-id"] = []string{id}
 		writeXML(w, "application/xml", "<Error>"+xmlError(xmlCode, message)+"<RequestId>"+id+"</RequestId></Error>", id)
 	case s.protocol == protocolRESTXML:

@@ -39,11 +39,15 @@ func TestOtherServices(t *testing.T) {
 		{"STS", "POST", "/", []string{signed("sts"), form}, "text/xml", "<ErrorResponse><Error><Type>Sender</Type><Code>NotImplemented</Code><Message>" + message("STS", "AWS_ENDPOINT_URL_STS")},
 		{"STS, unsigned", "POST", "/", []string{form}, "text/xml", "Set AWS_ENDPOINT_URL_&lt;SERVICE&gt; to"},
 		{"EC2", "POST", "/", []string{signed("ec2"), form}, "text/xml", "<Response><Errors><Error><Code>NotImplemented</Code><Message>" + message("EC2", "AWS_ENDPOINT_URL_EC2")},
-		{"S3", "GET", "/bucket/key", []string{signed("s3")}, "application/xml", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NotImplemented</Code><Message>" + message("S3 or S3 Control", "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL_S3_CONTROL")},
+		{"S3", "GET", "/bucket/key", []string{signed("s3")}, "application/xml", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NotImplemented</Code><Message>" + message("S3", "AWS_ENDPOINT_URL_S3")},
 		{"S3, presigned", "GET", "/bucket/key?X-Amz-Credential=AKID%2F20261124%2Fus-east-1%2Fs3%2Faws4_request", nil, "application/xml", "<Error><Code>NotImplemented</Code>"},
 		{"Route 53", "GET", "/2013-04-01/hostedzone", []string{signed("route53")}, "application/xml", "<ErrorResponse><Error><Type>Sender</Type><Code>NotImplemented</Code>"},
 		{"API Gateway", "GET", "/restapis", []string{signed("apigateway")}, "application/json",
-			`{"Type":"User","Message":"` + message("API Gateway or ApiGatewayV2", "AWS_ENDPOINT_URL_API_GATEWAY or AWS_ENDPOINT_URL_APIGATEWAYV2") + `"}`},
+			`{"Type":"User","Message":"` + message("API Gateway", "AWS_ENDPOINT_URL_API_GATEWAY") + `"}`},
+		{"API Gateway v2", "GET", "/v2/apis", []string{signed("apigateway")}, "application/json", message("ApiGatewayV2", "AWS_ENDPOINT_URL_APIGATEWAYV2")},
+		{"S3 Control", "GET", "/v20180820/jobs", []string{signed("s3")}, "application/xml", "<ErrorResponse><Error><Type>Sender</Type><Code>NotImplemented</Code><Message>" + message("S3 Control", "AWS_ENDPOINT_URL_S3_CONTROL")},
+		{"EventBridge", "POST", "/", []string{signed("events"), "X-Amz-Target: AWSEvents.PutEvents"}, "application/x-amz-json-1.1",
+			asJSON("CloudWatch Events or EventBridge", "AWS_ENDPOINT_URL_CLOUDWATCH_EVENTS or AWS_ENDPOINT_URL_EVENTBRIDGE")},
 		{"management API", "POST", "/@connections/x", []string{signed("execute-api")}, "application/json", "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"},
 		{"CloudWatch, CBOR", "POST", "/service/GraniteServiceVersion20100801/operation/PutMetricData", []string{signed("monitoring"), "smithy-protocol: rpc-v2-cbor", "Content-Type: application/cbor"},
 			"application/cbor", "\xa2\x66__type\x77NotImplementedException\x67message\x78\xb6" + message("CloudWatch", "AWS_ENDPOINT_URL_CLOUDWATCH")},
@@ -116,7 +120,13 @@ func FuzzRoutes(f *testing.F) {
 		r.Method, r.URL = method, u
 		w := httptest.NewRecorder()
 		New(Options{Lambda: fake, Region: testRegion, Account: testAccount}).ServeHTTP(w, r)
-		if id := w.Header()[headerRequestID]; len(id) != 1 || !isUUID(id[0]) {
+		ids := 0
+		for name, values := range w.Header() {
+			if name == headerRequestID && len(values) == 1 && isUUID(values[0]) {
+				ids++
+			}
+		}
+		if ids != 1 {
 			t.Fatalf("%s %s: %d without a request id", method, path, w.Code)
 		}
 		if fake.invoked != nil && (method != http.MethodPost || !strings.HasSuffix(u.EscapedPath(), invocationsSuffix)) {
