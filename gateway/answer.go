@@ -43,7 +43,7 @@ func restAnswer(payload []byte, headers []header, decode bool) (a answer, err er
 	if a.body, err = r.textBody(); err != nil {
 		return a, err
 	}
-	binary, err := flag(r.isBase64)
+	binary, err := boolean(r.isBase64)
 	if err == nil && binary && decode {
 		a.body, err = decoded(a.body)
 	}
@@ -93,7 +93,7 @@ func httpAnswer(payload []byte, headers []header, v2 bool) (a answer, err error)
 	if a.body, err = r.textBody(); err != nil {
 		return a, err
 	}
-	binary, err := flag(r.isBase64)
+	binary, err := boolean(r.isBase64)
 	if err == nil && binary {
 		a.body, err = decoded(a.body)
 	}

@@ -16,7 +16,7 @@ import (
 const keptHead = 32 << 10
 
 // keptHeads is how many heads a connection keeps at most: as many as net/http can have read ahead of the request that it serves.
-const keptHeads = 256
+const keptHeads = 300
 
 // Listener makes connections keep the heads of their requests, for the Gateway that serves them. The server needs ConnContext too.
 func Listener(inner net.Listener) net.Listener { return &listener{Listener: inner} }

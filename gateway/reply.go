@@ -80,8 +80,8 @@ func statusCode(raw []byte) (int, error) {
 	return n, nil
 }
 
-// flag reads isBase64Encoded.
-func flag(raw []byte) (bool, error) {
+// boolean reads isBase64Encoded.
+func boolean(raw []byte) (bool, error) {
 	if isNull(raw) {
 		return false, nil
 	}
