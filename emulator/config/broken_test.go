@@ -72,8 +72,9 @@ func broken(t *testing.T, c *brokenCase) []txtar.File {
 			_, f.Name, _ = strings.Cut(f.Name, "/")
 			inner.Files = append(inner.Files, f)
 		}
-		_, want, opts := unpack(t, inner)
-		project, text := load(t, opts)
+		dir := t.TempDir()
+		_, want, opts := unpack(t, inner, dir)
+		project, text := load(t, opts, dir)
 		got = text
 		if project != "" || !strings.Contains(text, "error: ") {
 			t.Errorf("the configuration is served; diagnostics:\n%s", text)

@@ -83,10 +83,14 @@ type diagnostics struct {
 
 // sorted returns the problems in the order of their places, each once: a property of Globals is read once for every function.
 func (d *diagnostics) sorted() []Diagnostic {
-	slices.SortStableFunc(d.list, func(a, b Diagnostic) int {
+	return sortDiagnostics(d.list)
+}
+
+func sortDiagnostics(list []Diagnostic) []Diagnostic {
+	slices.SortStableFunc(list, func(a, b Diagnostic) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
 	})
-	return slices.CompactFunc(d.list, func(a, b Diagnostic) bool {
+	return slices.CompactFunc(list, func(a, b Diagnostic) bool {
 		return a.Position == b.Position && a.Message == b.Message
 	})
 }

@@ -169,6 +169,14 @@ func or(s, fallback string) string {
 	return s
 }
 
+// retries reads how often a failed Event invocation is tried again.
+func (r *functionReader) retries(p *props) {
+	if p != nil && p.has("MaximumRetryAttempts") {
+		n := p.integer("MaximumRetryAttempts", 2, 0, 2)
+		r.f.MaximumRetryAttempts = &n
+	}
+}
+
 // inline takes the text of the one source file of a function.
 func (r *functionReader) inline(at *node, text string) {
 	switch {

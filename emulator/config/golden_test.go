@@ -37,8 +37,9 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, wantText, opts := unpack(t, archive)
-			got, gotText := load(t, opts)
+			dir := t.TempDir()
+			want, wantText, opts := unpack(t, archive, dir)
+			got, gotText := load(t, opts, dir)
 			if *update {
 				repack(t, name, archive, got, gotText)
 				return
@@ -53,9 +54,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func unpack(t *testing.T, archive *txtar.Archive) (want, wantText string, opts Options) {
+func unpack(t *testing.T, archive *txtar.Archive, dir string) (want, wantText string, opts Options) {
 	t.Helper()
-	dir := t.TempDir()
 	for _, f := range archive.Files {
 		switch f.Name {
 		case "want.json":
@@ -99,13 +99,9 @@ func writeFile(t *testing.T, dir, name string, data []byte) {
 	}
 }
 
-// load returns the project as JSON ("" where there is none) and the diagnostics as text, the project's folder left out of both.
-func load(t *testing.T, opts Options) (project, text string) {
+// load returns the project as JSON ("" where there is none) and the diagnostics as text, with "$DIR" for the archive's folder.
+func load(t *testing.T, opts Options, dir string) (project, text string) {
 	t.Helper()
-	dir := opts.Path
-	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		dir = filepath.Dir(dir)
-	}
 	p, diags, err := Load(opts)
 	if err != nil {
 		t.Fatalf("Load: %v", err)

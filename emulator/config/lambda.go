@@ -26,6 +26,11 @@ func (t *template) loadFunctions() {
 			t.lambdaURL(r)
 		case "AWS::Lambda::Version":
 			t.open(r, nil)
+		case "AWS::Lambda::EventInvokeConfig":
+			p := t.open(r, nil)
+			if f, _ := t.functionByRef(p.text("FunctionName")); f != nil {
+				(&functionReader{props: p, project: t.project, f: f}).retries(p)
+			}
 		}
 	}
 	t.project.checkFunctions(t.scope, func(f *Function) *node { return t.resource(f.LogicalID).key })
@@ -47,6 +52,7 @@ func (t *template) read(r *resource, layers map[string]string) *functionReader {
 	}
 	fr.environment(fr.nested("Environment"), "Variables")
 	fr.logging(fr.nested("LoggingConfig"))
+	fr.retries(fr.nested("EventInvokeConfig"))
 	t.functionLayers(fr, layers)
 	t.metadata(fr, r)
 	return fr

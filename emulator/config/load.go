@@ -42,6 +42,7 @@ func Load(o Options) (*Project, []Diagnostic, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	p.sortBroken()
 	list := l.d.sorted()
 	if l.d.failed() {
 		p = nil
@@ -83,6 +84,18 @@ func (l *loader) load() (*Project, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// sortBroken puts the Broken lists into the order of the file.
+func (p *Project) sortBroken() {
+	for _, f := range p.Functions {
+		f.Broken = sortDiagnostics(f.Broken)
+	}
+	for _, api := range p.APIs {
+		for i := range api.Routes {
+			api.Routes[i].Broken = sortDiagnostics(api.Routes[i].Broken)
+		}
+	}
 }
 
 func readFile(name string) ([]byte, error) {

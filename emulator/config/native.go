@@ -237,6 +237,10 @@ func (r *functionReader) nativeLimits() {
 	f.Timeout = r.duration("timeout", defaultTimeout*time.Second, time.Second, maxTimeout*time.Second)
 	f.EphemeralStorageMB = r.integer("ephemeralStorage", defaultStorageMB, defaultStorageMB, maxStorageMB)
 	f.ProvisionedConcurrency = r.integer("provisionedConcurrency", 0, 1, unbounded)
+	if r.has("retries") {
+		n := r.integer("retries", 2, 0, 2)
+		f.MaximumRetryAttempts = &n
+	}
 	f.Executor = r.enum("executor", "", "process", "docker")
 	f.Architecture = r.enum("architecture", "x86_64", "x86_64", "arm64")
 	f.Tracing = r.enum("tracing", "PassThrough", "Active", "PassThrough")

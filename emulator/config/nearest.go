@@ -6,23 +6,35 @@ import (
 )
 
 // nearest returns the candidate that name was probably meant to be, "" where none is near: at most one edit in three letters, upper and lower
-// case counting as equal; else the first that begins with the name.
+// case counting as equal; else the first that has all its letters in their order (node22, nodejs22.x), or that it begins with (memorySize, memory).
 func nearest(name string, candidates []string) string {
+	lower := strings.ToLower(name)
 	best, bestDistance := "", len(name)/3+1
 	for _, c := range candidates {
 		if strings.EqualFold(c, name) {
 			return c
 		}
-		if d := editDistance(strings.ToLower(name), strings.ToLower(c)); d < bestDistance {
+		if d := editDistance(lower, strings.ToLower(c)); d < bestDistance {
 			best, bestDistance = c, d
 		}
 	}
 	for _, c := range candidates {
-		if best == "" && len(name) >= 3 && strings.HasPrefix(strings.ToLower(c), strings.ToLower(name)) {
+		if best == "" && (len(name) >= 3 && isSubsequence(lower, strings.ToLower(c)) || len(c) >= 4 && strings.HasPrefix(lower, strings.ToLower(c))) {
 			return c
 		}
 	}
 	return best
+}
+
+// isSubsequence says whether all bytes of a are in b, in their order.
+func isSubsequence(a, b string) bool {
+	i := 0
+	for j := 0; i < len(a) && j < len(b); j++ {
+		if a[i] == b[j] {
+			i++
+		}
+	}
+	return i == len(a)
 }
 
 // didYouMean is the hint for a misspelt name, "" where no candidate is near.

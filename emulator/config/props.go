@@ -59,7 +59,11 @@ func (p *props) what() string {
 func (p *props) check(f *field) {
 	class, n := p.row.classOf(f.name)
 	if n.unless != "" {
-		if v := p.eval(f.value, p.scope); v == nil || v.kind == unknownKind || slices.Contains(strings.Fields(n.unless), v.text) {
+		v := p.eval(f.value, p.scope)
+		if v != nil && v.kind == mapKind && len(v.fields) == 1 {
+			v = v.fields[0].value
+		}
+		if v == nil || v.kind == unknownKind || slices.Contains(strings.Fields(n.unless), v.text) {
 			return
 		}
 	}

@@ -27,7 +27,7 @@ func (p *props) checkRuntime(name, runtime string) {
 		return
 	}
 	if !slices.Contains(runtimes, runtime) {
-		p.errorf(at, "unknown-runtime", oneOf(runtime, append(slices.Clone(runtimes), keys(retiredRuntimes)...)), "unknown runtime %q", runtime)
+		p.errorf(at, "unknown-runtime", oneOf(runtime, runtimes), "unknown runtime %q", runtime)
 	}
 }
 

@@ -63,8 +63,8 @@ type typeRow struct {
 	open bool
 }
 
-// noted is a property that is not served, and what to say about it. With one of the values in unless (separated by white space) it asks for
-// nothing, and nothing is said.
+// noted is a property that is not served, and what to say about it. With one of the values in unless (separated by white space; of the
+// property, or of the one property in it) it asks for nothing, and nothing is said.
 type noted struct{ name, note, unless string }
 
 // class returns what becomes of a property, "" where it is unknown.

@@ -4,7 +4,7 @@ package config
 var serverlessTypes = []typeRow{
 	{
 		typ: "AWS::Serverless::Function",
-		served: `Architectures AutoPublishAlias CodeUri Description Environment EphemeralStorage Events FunctionName Handler InlineCode Layers
+		served: `Architectures AutoPublishAlias CodeUri Description Environment EphemeralStorage EventInvokeConfig Events FunctionName Handler InlineCode Layers
 			LoggingConfig MemorySize ReservedConcurrentExecutions Runtime Timeout`,
 		ignored: `AssumeRolePolicyDocument AutoPublishAliasAllProperties AutoPublishCodeSha256 CodeSigningConfigArn DeploymentPreference ImageConfig
 			ImageUri KmsKeyArn PermissionsBoundary Policies PropagateTags RecursiveLoop Role RolePath RuntimeManagementConfig SourceKMSKeyArn Tags
@@ -13,14 +13,13 @@ var serverlessTypes = []typeRow{
 			{name: "AcceleratorConfig"},
 			{name: "CapacityProviderConfig", note: "the function runs one request per environment"},
 			{name: "DeadLetterQueue", note: "failed asynchronous invokes are not sent to it"},
-			{name: "EventInvokeConfig", note: "asynchronous invokes have AWS's default retries and no destinations"},
 			{name: "FileSystemConfigs", note: "nothing is mounted"},
 			{name: "FunctionScalingConfig"},
 			{name: "FunctionUrlConfig", note: "the function has no URL"},
 			{name: "ProvisionedConcurrencyConfig", note: "all environments start on demand"},
 			{name: "PublishToLatestPublished"},
 			{name: "RuntimeConfig"},
-			{name: "SnapStart", note: "environments start without a snapshot"},
+			{name: "SnapStart", note: "environments start without a snapshot", unless: "None"},
 			{name: "TenancyConfig", note: "environments are not kept apart by tenant"},
 			{name: "Tracing", note: "no traces are made", unless: "PassThrough Disabled"},
 		},
@@ -31,6 +30,14 @@ var serverlessTypes = []typeRow{
 	},
 	{typ: "AWS::Serverless::Function.Environment", served: "Variables"},
 	{typ: "AWS::Serverless::Function.EphemeralStorage", served: "Size"},
+	{
+		typ:    "AWS::Serverless::Function.EventInvokeConfig",
+		served: "MaximumRetryAttempts",
+		notYet: []noted{
+			{name: "DestinationConfig", note: "results go nowhere"},
+			{name: "MaximumEventAgeInSeconds", note: "events do not age"},
+		},
+	},
 	loggingRow("AWS::Serverless::Function.LoggingConfig"),
 	{typ: "AWS::Serverless::Function.ProvisionedConcurrencyConfig", served: "ProvisionedConcurrentExecutions"},
 	{typ: "AWS::Serverless::Function.FunctionUrlConfig", served: "AuthType Cors InvokeMode"},
@@ -45,6 +52,7 @@ var serverlessTypes = []typeRow{
 	{typ: "AWS::Serverless::NetworkConnector", class: NoLocalEffect, open: true},
 	{typ: "AWS::Serverless::CapacityProvider", class: NoLocalEffect, open: true},
 	{typ: "AWS::Serverless::Application", class: NotEmulated, note: "nested applications are not read", open: true},
+	{typ: "AWS::CloudFormation::Stack", class: NotEmulated, note: "nested stacks are not read; serve the nested template by itself", open: true},
 	{typ: "AWS::Serverless::StateMachine", class: NotEmulated, open: true},
 	{typ: "AWS::Serverless::GraphQLApi", class: NotEmulated, open: true},
 	{typ: "AWS::Serverless::MicrovmImage", class: NotEmulated, open: true},
@@ -66,9 +74,9 @@ var lambdaTypes = []typeRow{
 			{name: "FunctionScalingConfig"},
 			{name: "PublishToLatestPublished"},
 			{name: "RuntimeConfig"},
-			{name: "SnapStart", note: "environments start without a snapshot"},
+			{name: "SnapStart", note: "environments start without a snapshot", unless: "None"},
 			{name: "TenancyConfig", note: "environments are not kept apart by tenant"},
-			{name: "TracingConfig", note: "no traces are made"},
+			{name: "TracingConfig", note: "no traces are made", unless: "PassThrough"},
 		},
 		refused: []noted{
 			{name: "DurableConfig", note: "a durable function needs the durable execution API"},
@@ -113,7 +121,15 @@ var lambdaTypes = []typeRow{
 	{typ: "AWS::Lambda::NetworkConnector", class: NoLocalEffect, open: true},
 	{typ: "AWS::Lambda::CapacityProvider", class: NoLocalEffect, open: true},
 	{typ: "AWS::Lambda::EventSourceMapping", class: NotEmulated, note: "the function is not invoked by it", open: true},
-	{typ: "AWS::Lambda::EventInvokeConfig", class: NotEmulated, note: "asynchronous invokes have AWS's default retries and no destinations", open: true},
+	{
+		typ:     "AWS::Lambda::EventInvokeConfig",
+		served:  "FunctionName MaximumRetryAttempts",
+		ignored: "Qualifier",
+		notYet: []noted{
+			{name: "DestinationConfig", note: "results go nowhere"},
+			{name: "MaximumEventAgeInSeconds", note: "events do not age"},
+		},
+	},
 	{typ: "AWS::Lambda::WebFunction", class: Refused, open: true},
 	{typ: "AWS::Lambda::WebFunctionRevision", class: Refused, open: true},
 	{typ: "AWS::Lambda::WebFunctionEndpoint", class: Refused, open: true},

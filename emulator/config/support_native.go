@@ -6,7 +6,7 @@ var nativeTypes = []typeRow{
 	{
 		typ: "emulate.yaml functions", called: "a function",
 		served: `alias architecture build code description environment ephemeralStorage executor handler inline layers logging memory name
-			reservedConcurrency runtime tags timeout`,
+			reservedConcurrency retries runtime tags timeout`,
 		notYet: []noted{
 			{name: "provisionedConcurrency", note: "all environments start on demand"},
 			{name: "tracing", note: "no traces are made", unless: "PassThrough"},

@@ -169,8 +169,6 @@ func (t *template) checkType(r *resource, sc scope) bool {
 		sc.errorf(r.typeAt, "not-supported", "", "%s is not supported yet%s", r.typ, note(row.note))
 	case row != nil && row.class == NotEmulated:
 		sc.warnf(r.typeAt, "not-emulated", "", "%s is not emulated yet%s", r.typ, note(row.note))
-	case r.typ == "AWS::CloudFormation::Stack" || r.typ == "AWS::Serverless::Application":
-		sc.warnf(r.typeAt, "not-emulated", "serve the nested stack's template by itself", "nested stacks are not read")
 	}
 	return true
 }
