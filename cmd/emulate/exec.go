@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"example.com/emulate/emulator"
+)
+
+func newExec(s streams) *cobra.Command {
+	var f projectFlags
+	var path string
+	cmd := &cobra.Command{
+		Use:   "exec [--path PATH] -- CMD ARG...",
+		Short: "Run a command, such as a test suite, against a project",
+		Long: `Start a project on free ports, wait until every function is built, run CMD with the endpoints in its environment, stop, and exit as CMD did.
+
+CMD gets EMULATE_URL (the first API's base), EMULATE_AWS_URL, EMULATE_URL_<API id or function name in capitals>, AWS_ENDPOINT_URL_LAMBDA and, where the
+shell has none, dummy AWS credentials and a region.`,
+		Example: `  emulate exec -- go test ./...
+  emulate exec --path ./orders -- sh -c 'curl -fsS "$EMULATE_URL/health"'`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.ArgsLenAtDash() != 0 || len(args) == 0 {
+				return usagef("emulate exec needs -- and a command: emulate exec -- go test ./...")
+			}
+			return runExec(cmd, s, &f, path, args)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVar(&path, "path", "", "project folder or configuration `FILE` (default: the current folder)")
+	return cmd
+}
+
+func runExec(cmd *cobra.Command, s streams, f *projectFlags, path string, args []string) error {
+	o, err := private(cmd, f, path)
+	if err != nil {
+		return err
+	}
+	// The command's output is what the user asked for, so our own goes to standard error.
+	p := newPrinter(streams{in: s.in, out: s.err, err: s.err}, f)
+	o.OnEvents = p.events
+	return withEmulator(cmd.Context(), o, p, func(e *emulator.Emulator) error {
+		c := exec.CommandContext(cmd.Context(), args[0], args[1:]...)
+		c.Stdin, c.Stdout, c.Stderr = s.in, s.out, s.err
+		c.Env = execEnvironment(os.Environ(), e, o.Region)
+		c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+		c.WaitDelay = 10 * time.Second
+		err := c.Run()
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			return &codeError{code: exit.ExitCode()} // the command has told why
+		}
+		return err
+	})
+}
+
+// private completes the options of an emulator that serves one command: free ports unless some are asked for, no watching.
+func private(cmd *cobra.Command, f *projectFlags, path string) (emulator.Options, error) {
+	o, err := f.options(path, os.Getenv)
+	if err != nil {
+		return o, err
+	}
+	if !cmd.Flags().Changed("port") {
+		o.Port = 0
+	}
+	if !cmd.Flags().Changed("aws-port") {
+		o.AWSPort = 0
+	}
+	o.NoWatch, o.WaitForBuilds = true, true
+	return o, nil
+}
+
+// withEmulator runs do against a started emulator, and closes it.
+func withEmulator(ctx context.Context, o emulator.Options, p *printer, do func(*emulator.Emulator) error) error {
+	e, err := emulator.New(o)
+	if err != nil {
+		return err
+	}
+	if err := e.Start(ctx); err != nil {
+		var build *emulator.BuildError
+		if errors.As(err, &build) { // told event by event
+			return &codeError{code: exitFailed}
+		}
+		return p.startError(err)
+	}
+	err = do(e)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	return errors.Join(err, e.Close(closing))
+}
+
+var notWord = regexp.MustCompile(`[^A-Z0-9]+`)
+
+// execEnvironment is the shell's environment and the endpoints (CONTRACT.md).
+func execEnvironment(shell []string, e *emulator.Emulator, region string) []string {
+	served := e.Served()
+	env := append([]string(nil), shell...)
+	set := func(k, v string) { env = append(env, k+"="+v) }
+	setDefault := func(k, v string) {
+		for _, kv := range shell {
+			if strings.HasPrefix(kv, k+"=") {
+				return
+			}
+		}
+		set(k, v)
+	}
+	url := e.URL()
+	if len(served.APIs) > 0 {
+		url = served.APIs[0].URL
+	}
+	set("EMULATE_URL", url)
+	set("EMULATE_AWS_URL", served.AWS)
+	name := func(s string) string { return "EMULATE_URL_" + notWord.ReplaceAllString(strings.ToUpper(s), "_") }
+	for _, a := range served.APIs {
+		set(name(a.ID), a.URL)
+	}
+	for _, f := range served.Functions {
+		if f.URL != "" {
+			set(name(f.Name), f.URL)
+		}
+	}
+	set("AWS_ENDPOINT_URL_LAMBDA", served.AWS)
+	setDefault("AWS_ACCESS_KEY_ID", "emulate")
+	setDefault("AWS_SECRET_ACCESS_KEY", "emulate")
+	if region == "" {
+		region = "us-east-1"
+	}
+	setDefault("AWS_REGION", region)
+	setDefault("AWS_DEFAULT_REGION", region)
+	return env
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"example.com/emulate/emulator"
+)
+
+// projectFlags are those of serve, exec and a private invoke.
+type projectFlags struct {
+	o          emulator.Options
+	template   string
+	parameters []string
+	overrides  []string
+	env        []string
+	noAuth     bool
+	json       bool
+	quiet      bool
+}
+
+func (f *projectFlags) add(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.SortFlags = false
+	fl.IntVar(&f.o.Port, "port", 3000, "port of the APIs; 0 picks a free one")
+	fl.IntVar(&f.o.AWSPort, "aws-port", 3001, "port of the AWS endpoint, for SDKs and the CLI; 0 picks a free one")
+	fl.StringVar(&f.o.Host, "host", "127.0.0.1", "address to listen on")
+	fl.StringVarP(&f.template, "template", "t", "", "the project's `FILE`, as SAM calls PATH")
+	fl.StringVar(&f.o.Stage, "stage", "", "name of the APIs' stage")
+	fl.StringArrayVar(&f.parameters, "parameter", nil, "`KEY=VALUE` of a template's parameter (repeatable)")
+	fl.StringArrayVar(&f.overrides, "parameter-overrides", nil, "the same under SAM's name: `KEY=VALUE ...`")
+	fl.StringVar(&f.o.EnvFile, "env-file", "", "`FILE` of KEY=VALUE lines, or SAM's JSON by function")
+	fl.StringVar(&f.o.EnvFile, "env-vars", "", "the same under SAM's name")
+	fl.StringArrayVar(&f.env, "env", nil, "`KEY=VALUE` set for every function (repeatable)")
+	fl.StringVar(&f.o.Region, "region", "", "AWS region (default $AWS_REGION, else us-east-1)")
+	fl.StringVar(&f.o.Account, "account", "123456789012", "AWS account id")
+	fl.StringVar(&f.o.Profile, "profile", "", "`NAME` of real AWS credentials for the handlers (default: dummies)")
+	fl.StringVar(&f.o.Executor, "executor", "auto", "where functions run: auto, process or docker")
+	fl.BoolVar(&f.o.NoWatch, "no-watch", false, "no reload when files change")
+	fl.BoolVar(&f.o.NoBuild, "no-build", false, "take code folders as they are")
+	fl.BoolVar(&f.o.NoFreeze, "no-freeze", false, "let idle environments run on, which Lambda does not")
+	fl.BoolVar(&f.noAuth, "no-auth", false, "leave out authorizers")
+	fl.BoolVar(&f.o.Lenient, "lenient", false, "serve what can be served of a configuration with errors")
+	fl.Uint64Var(&f.o.Seed, "seed", 0, "seed of everything drawn by chance (default: a new one, printed)")
+	fl.BoolVar(&f.json, "json", false, "one JSON object per line on standard output")
+	fl.BoolVar(&f.quiet, "quiet", false, "no progress and no log lines, only problems")
+	_ = fl.MarkHidden("env-vars") // both exist: they were added just above
+	_ = fl.MarkHidden("parameter-overrides")
+}
+
+// options completes the emulator's options; path is the argument, "" where there was none.
+func (f *projectFlags) options(path string, getenv func(string) string) (emulator.Options, error) {
+	o := f.o
+	switch {
+	case path != "" && f.template != "":
+		return o, usagef("both a path (%s) and --template (%s) are given: they mean the same", path, f.template)
+	case f.template != "":
+		path = f.template
+	}
+	o.Path = path
+	if o.Region == "" {
+		o.Region = getenv("AWS_REGION")
+	}
+	if !regexp.MustCompile(`^\d{12}$`).MatchString(o.Account) {
+		return o, usagef("--account %s: an account id has 12 digits", o.Account)
+	}
+	var err error
+	if o.Parameters, err = pairs("--parameter", f.parameters); err != nil {
+		return o, err
+	}
+	for _, list := range f.overrides {
+		more, err := pairs("--parameter-overrides", splitOverrides(list))
+		if err != nil {
+			return o, err
+		}
+		for k, v := range more {
+			o.Parameters[k] = v
+		}
+	}
+	if o.Env, err = pairs("--env", f.env); err != nil {
+		return o, err
+	}
+	o.Began = began
+	return o, nil
+}
+
+// pairs reads KEY=VALUE values.
+func pairs(flag string, list []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, s := range list {
+		k, v, ok := strings.Cut(s, "=")
+		if !ok || k == "" {
+			return nil, usagef("%s %q: it is KEY=VALUE", flag, s)
+		}
+		out[k] = v
+	}
+	return out, nil
+}
+
+// override is one entry of SAM's --parameter-overrides: KEY=VALUE, a value in quotes where it has spaces, or
+// ParameterKey=KEY,ParameterValue=VALUE.
+var override = regexp.MustCompile(`(?:ParameterKey=([^,\s]+),ParameterValue=|([^=\s]+)=)("(?:[^"\\]|\\.)*"|'[^']*'|\S*)`)
+
+func splitOverrides(s string) []string {
+	var out []string
+	for _, m := range override.FindAllStringSubmatch(s, -1) {
+		v := m[3]
+		if len(v) >= 2 && (v[0] == '"' || v[0] == '\'') {
+			v = strings.ReplaceAll(v[1:len(v)-1], `\"`, `"`)
+		}
+		out = append(out, m[1]+m[2]+"="+v)
+	}
+	if out == nil {
+		return []string{s} // pairs says what is wrong
+	}
+	return out
+}

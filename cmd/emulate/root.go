@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"example.com/emulate/emulator"
+)
+
+// began is the moment from which the ready line counts.
+var began = time.Now()
+
+// Exit codes (CONTRACT.md).
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// codeError is an error with an exit code; one without text was told already.
+type codeError struct {
+	code int
+	err  error
+}
+
+func (e *codeError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+func (e *codeError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error {
+	return &codeError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// streams are the three of the process, or a test's.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run is the program without os.Exit.
+func run(args []string, in io.Reader, out, errOut io.Writer) int {
+	ctx, stop := interruptible(context.Background(), errOut)
+	defer stop()
+	root := newRoot(streams{in, out, errOut})
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	return exitCode(root.ExecuteContext(ctx), errOut)
+}
+
+// exitCode prints an error, once, and says what the process ends with.
+func exitCode(err error, errOut io.Writer) int {
+	var code *codeError
+	var usage *emulator.UsageError
+	var config *emulator.ConfigError
+	var exit *exec.ExitError
+	if err == nil {
+		return exitOK
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(errOut, "emulate: "+text)
+	}
+	switch {
+	case errors.As(err, &code):
+		return code.code
+	case errors.As(err, &exit):
+		return exit.ExitCode()
+	case errors.As(err, &usage), errors.As(err, &config):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// errInterrupted is the cause of a context that an interrupt ended.
+var errInterrupted = errors.New("interrupted")
+
+// interruptible ends ctx at the first interrupt or SIGTERM, and the process at the second.
+func interruptible(ctx context.Context, errOut io.Writer) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	c := make(chan os.Signal, 2)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-c:
+			cancel(errInterrupted)
+		case <-done:
+			return
+		}
+		select {
+		case <-c:
+			fmt.Fprintln(errOut, "emulate: ended at once; invocations in flight are lost")
+			os.Exit(exitInterrupted)
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(c)
+		close(done)
+		cancel(nil)
+	}
+}
+
+func newRoot(s streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "emulate",
+		Short: "Run Lambda functions behind API Gateway on this computer",
+		Long: `emulate runs your Lambda functions on this computer, behind the API Gateway events and the Runtime API that they meet on AWS.
+
+  emulate serve              serve the project in the current folder
+  emulate invoke FUNCTION    invoke a function of a running emulate serve
+  emulate exec -- CMD        run a command, such as a test suite, against a project`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          unknownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("%w (%s --help lists the flags)", err, cmd.CommandPath())
+	})
+	root.AddCommand(newServe(s), newInvoke(s), newExec(s), newCheck(s), newEventCommand(), newVersion(s))
+	for _, name := range []string{"build", "clean", "burst", "simulate"} {
+		root.AddCommand(notBuilt(name))
+	}
+	return root
+}
+
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf(", did you mean %q?", near[0])
+	}
+	return usagef("unknown command %q%s (emulate --help lists them)", args[0], hint)
+}
+
+// notBuilt is a command that CONTRACT.md names and that is still to come.
+func notBuilt(name string) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Hidden: true, DisableFlagParsing: true,
+		RunE: func(*cobra.Command, []string) error { return usagef("emulate %s is not built yet", name) },
+	}
+}
+
+func newVersion(s streams) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print version, commit and Go version", Args: noArgs,
+		Run: func(*cobra.Command, []string) { fmt.Fprintln(s.out, versionText()) },
+	}
+}
+
+// versionText is made of what the Go toolchain recorded in the binary.
+func versionText() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "emulate (unknown build)"
+	}
+	version, commit := strings.TrimPrefix(info.Main.Version, "v"), "unknown"
+	if version == "" || version == "(devel)" {
+		version = "devel"
+	}
+	for _, kv := range info.Settings {
+		switch {
+		case kv.Key == "vcs.revision":
+			commit = kv.Value[:min(12, len(kv.Value))]
+		case kv.Key == "vcs.modified" && kv.Value == "true":
+			commit += ", modified"
+		}
+	}
+	return fmt.Sprintf("emulate %s (commit %s, %s)", version, commit, info.GoVersion)
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes no arguments, got %q", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
