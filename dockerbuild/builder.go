@@ -298,11 +298,11 @@ func (j *job) fail(step, output, hint string, err error) *Error {
 }
 
 // tool runs a command as one step of the build. missing says how to get the tool where it is not installed.
-func (j *job) tool(ctx context.Context, step, missing string, c Command) (stdout []byte, err error) {
+func (j *job) tool(ctx context.Context, step, missing string, c Command) error {
 	start := time.Now()
 	j.progress(Progress{Step: step, State: StepStarted})
 	c.Line = func(l string) { j.progress(Progress{Step: step, State: StepLine, Line: l}) }
-	stdout, out, err := j.opts.Runner.Run(ctx, c)
+	out, err := j.opts.Runner.Run(ctx, c)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
@@ -314,7 +314,7 @@ func (j *job) tool(ctx context.Context, step, missing string, c Command) (stdout
 		err = j.fail(step, strings.TrimRight(string(out), "\n"), "", err)
 	}
 	j.progress(Progress{Step: step, State: StepDone, Elapsed: time.Since(start), Err: err})
-	return stdout, err
+	return err
 }
 
 func (j *job) progress(p Progress) {

@@ -46,7 +46,7 @@ type goInputs struct{ packages []goPackage }
 // goList asks go what a build reads; nil where it does not know, because the code does not compile.
 func (j *job) goList(ctx context.Context, env *goEnv) *goInputs {
 	args := append([]string{"go", "list", "-deps", "-json=Dir,Standard,EmbedPatterns,Module"}, env.flags...)
-	out, _, err := j.opts.Runner.Run(ctx, Command{Dir: j.dir, Args: append(args, "."), Env: env.vars})
+	out, err := j.opts.Runner.Run(ctx, Command{Quiet: true, Dir: j.dir, Args: append(args, "."), Env: env.vars})
 	if err != nil {
 		return nil
 	}

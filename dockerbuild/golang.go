@@ -91,7 +91,7 @@ func (j *job) goBuild(ctx context.Context, env *goEnv) (dir, digest string, err 
 	defer os.RemoveAll(tmp)
 	bootstrap := filepath.Join(tmp, "bootstrap")
 	args := append([]string{"go", "build", "-o", bootstrap}, env.flags...)
-	if _, err := j.tool(ctx, "go build", goMissing, Command{Dir: j.dir, Args: append(args, "."), Env: env.vars}); err != nil {
+	if err := j.tool(ctx, "go build", goMissing, Command{Dir: j.dir, Args: append(args, "."), Env: env.vars}); err != nil {
 		return "", "", err
 	}
 	if digest, err = binaryDigest(bootstrap); err != nil {

@@ -36,7 +36,7 @@ func (j *job) make(ctx context.Context, target, artifacts string) error {
 	if err := copyTree(j.dir, scratch, true); err != nil {
 		return fmt.Errorf("copy code: %w", err)
 	}
-	_, err = j.tool(ctx, "make "+target, "Install make.", Command{Dir: scratch, Args: []string{"make", target}, Env: []string{"ARTIFACTS_DIR=" + artifacts}})
+	err = j.tool(ctx, "make "+target, "Install make.", Command{Dir: scratch, Args: []string{"make", target}, Env: []string{"ARTIFACTS_DIR=" + artifacts}})
 	var failed *Error
 	if errors.As(err, &failed) {
 		failed.Output = tail(strings.NewReplacer(scratch, ".", artifacts, "$ARTIFACTS_DIR").Replace(failed.Output))

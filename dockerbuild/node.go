@@ -230,7 +230,7 @@ func (j *job) npmRun(ctx context.Context, step, tmp string, files map[string][]b
 		}
 	}
 	args := []string{"npm", step, "--omit=dev", "--no-audit", "--no-fund", "--no-update-notifier"}
-	_, err := j.tool(ctx, "npm "+step, "Install Node.js with npm (https://nodejs.org), or install the dependencies into the project yourself.",
+	err := j.tool(ctx, "npm "+step, "Install Node.js with npm (https://nodejs.org), or install the dependencies into the project yourself.",
 		Command{Dir: tmp, Args: args})
 	var failed *Error
 	if errors.As(err, &failed) && failed.Missing == "" {

@@ -47,7 +47,7 @@ func (j *job) python(ctx context.Context) (*Artifact, error) {
 func (j *job) pip(ctx context.Context, py *python, tmp string) error {
 	args := []string{py.path, "-m", "pip", "install", "--target", tmp, "-r", "requirements.txt",
 		"--disable-pip-version-check", "--no-input", "--no-warn-script-location", "--progress-bar=off"}
-	_, err := j.tool(ctx, "pip install", "Install Python with pip (https://www.python.org).", Command{Dir: j.dir, Args: args, Env: []string{"PIP_USER=0"}})
+	err := j.tool(ctx, "pip install", "Install Python with pip (https://www.python.org).", Command{Dir: j.dir, Args: args, Env: []string{"PIP_USER=0"}})
 	var failed *Error
 	if errors.As(err, &failed) && failed.Missing == "" {
 		failed.Hint = "Mend requirements.txt; or install into the code's folder: " + py.path + " -m pip install -t . -r requirements.txt"
@@ -104,7 +104,7 @@ func (j *job) findPython(ctx context.Context, py *python) error {
 	const ask = "import sys, sysconfig; print(sys.executable); print(sys.implementation.name, sys.version_info[:3], sysconfig.get_config_var('SOABI'), sys.version_info >= (3,))"
 	var errs []error
 	for _, name := range candidates {
-		out, _, err := j.opts.Runner.Run(ctx, Command{Dir: j.dir, Args: []string{name, "-c", ask}})
+		out, err := j.opts.Runner.Run(ctx, Command{Quiet: true, Dir: j.dir, Args: []string{name, "-c", ask}})
 		path, version, ok := strings.Cut(strings.TrimSpace(string(out)), "\n")
 		if err == nil && ok && strings.HasSuffix(version, "True") {
 			py.path, py.version = path, version

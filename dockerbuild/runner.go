@@ -2,12 +2,9 @@ package dockerbuild
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"io"
 	"os"
 	"os/exec"
-	"sync"
 	"time"
 )
 
@@ -19,50 +16,50 @@ type Command struct {
 	Args []string
 	// Env are variables (KEY=VALUE) over those of the emulator's own environment.
 	Env []string
+	// Quiet asks for standard output alone: the tool's answer to a question.
+	Quiet bool
 	// Line is called with every line that the tool writes, without its end. It may be nil.
 	Line func(string)
 }
 
 // Runner runs build tools: on the host, or in a container shaped like Lambda's.
 type Runner interface {
-	// Run runs the command to its end. stdout is what it wrote on standard output; output is that and standard error as they came. The error
-	// is that of os/exec, so that a missing tool is exec.ErrNotFound. When ctx ends, the tool and its children are killed.
-	Run(ctx context.Context, c Command) (stdout, output []byte, err error)
+	// Run runs the command to its end. The output is what it wrote, on standard output and standard error in the order of writing. The error is
+	// that of os/exec, so that a missing tool is exec.ErrNotFound. When ctx ends, the tool and its children are killed.
+	Run(ctx context.Context, c Command) (output []byte, err error)
 }
 
 // Host runs build tools as processes of this machine. They see the user's whole environment, since npm, pip and go keep their settings there.
 type Host struct{}
 
 // Run implements Runner.
-func (Host) Run(ctx context.Context, c Command) (stdout, output []byte, err error) {
+func (Host) Run(ctx context.Context, c Command) (output []byte, err error) {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir = c.Dir
 	cmd.Env = append(os.Environ(), c.Env...)
 	cmd.WaitDelay = 2 * time.Second
 	ownGroup(cmd)
-	var all, out bytes.Buffer
-	w := &lineWriter{all: &all, line: c.Line}
-	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, w), w
+	w := &lineWriter{line: c.Line}
+	cmd.Stdout = w
+	if !c.Quiet {
+		cmd.Stderr = w // the same writer: os/exec then gives the tool one pipe for both, which keeps their order
+	}
 	err = cmd.Run()
 	w.flush()
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return out.Bytes(), all.Bytes(), err
+	return w.all, err
 }
 
-// lineWriter keeps all that is written to it, and hands it on by lines. os/exec writes from two goroutines.
+// lineWriter keeps all that is written to it, and hands it on by lines.
 type lineWriter struct {
-	mu   sync.Mutex
-	all  *bytes.Buffer
-	rest []byte
-	line func(string)
+	all, rest []byte
+	line      func(string)
 }
 
 func (w *lineWriter) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.all.Write(p)
+	w.all = append(w.all, p...)
 	if w.line == nil {
 		return len(p), nil
 	}
@@ -78,8 +75,6 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 }
 
 func (w *lineWriter) flush() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if w.line != nil && len(w.rest) > 0 {
 		w.line(string(w.rest))
 	}

@@ -76,8 +76,10 @@ func openStore(dir string) (*store, error) {
 func (s *store) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.timer.Stop()
-	s.timer = nil
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
 }
 
 func (s *store) path(kind, name string) string { return filepath.Join(s.dir, kind, name) }
