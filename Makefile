@@ -1,0 +1,40 @@
+# make serve   the hello project on http://127.0.0.1:3000; needs nothing but Go
+# make test    installs what the tests need, then runs them all, with the race detector
+# make bench   measures against floors in the same run; BASE=<commit> adds that commit
+# make soak    a million invocations with crashes, timeouts and oversize answers; N=… for fewer
+# make lint    gofmt, go vet and staticcheck
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+GO ?= go
+N ?= 1000000
+
+.PHONY: serve test bench soak lint tools fuzz emulate
+
+serve:
+	$(GO) run ./cmd/emulate serve testdata/hello
+
+emulate:
+	CGO_ENABLED=0 $(GO) build -o emulate ./cmd/emulate
+
+tools:
+	testdata/tools/install.sh
+
+test:
+	testdata/tools/stages.sh
+
+lint:
+	test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	GOOS=windows $(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
+
+fuzz:
+	testdata/tools/fuzz.sh $(FUZZTIME)
+
+bench:
+	$(GO) run ./cmd/bench $(if $(BASE),-base $(BASE)) $(BENCHFLAGS)
+
+soak:
+	$(GO) run ./cmd/bench -soak $(N)
