@@ -73,6 +73,9 @@ exports.handler = async () => { throw new PaymentError('broke'); };`), want: `"P
 	{name: "killed", files: js("exports.handler = async () => { process.kill(process.pid, 'SIGKILL'); await new Promise(() => setTimeout(() => {}, 10000)); };"),
 		events: []string{"{}"}, wantExit: "signal: killed"},
 
+	{name: "hang", files: js("exports.handler = async () => { console.log('hanging'); await new Promise(() => setTimeout(() => {}, 600000)); };"),
+		wantOutput: "hanging", wantExit: "hangs"},
+
 	// Finding the handler.
 	{name: "in a folder", files: map[string]string{"src/app.js": "exports.handler = async () => 'deep';"}, handler: "src/app.handler", want: `"deep"`},
 	{name: "nested export", files: js("exports.a = { b: { c: async () => 'nested' } };"), handler: "index.a.b.c", want: `"nested"`},
@@ -146,7 +149,53 @@ exports.handler = awslambda.streamifyResponse(async (event, stream) => { await p
 func TestNodeClientBesideAWS(t *testing.T) {
 	theirs := []string{nodeCommand(t), toolPath(t, "node/node_modules/aws-lambda-ric/bin/index.mjs")}
 	ours := []string{nodeCommand(t), filepath.Join(sharedClients(t), nodeClient)}
-	side(t, withDefaults(nodeCases, "index.handler", map[string]string{"AWS_EXECUTION_ENV": "AWS_Lambda_nodejs22.x"}), ours, theirs)
+	side(t, withDefaults(nodeCases, "index.handler", map[string]string{
+		"AWS_EXECUTION_ENV": "AWS_Lambda_nodejs22.x",
+		// The client that can be had from the registry does not have this warning.
+		"AWS_LAMBDA_NODEJS_DISABLE_CALLBACK_WARNING": "1",
+	}), ours, theirs)
+}
+
+// What AWS's images do and the client from the registry does not, or what that does wrong.
+var nodeOwnCases = []clientCase{
+	{name: "never settles", files: js("exports.handler = async () => new Promise(() => {});"), want: `"errorType":"Runtime.NodeJsExit"`,
+		wantOutput: "Invoke Error \t{\"errorType\":\"Runtime.NodeJsExit\""},
+	{name: "never settles without async", files: js("exports.handler = () => new Promise(() => {});"), want: "null"},
+	{name: "top-level await never settles", files: map[string]string{"index.mjs": "await new Promise(() => {});"}, wantExit: "exit status 13"},
+	{name: "warning of a callback", files: js("exports.handler = (event, context, callback) => callback(null, 1);"), want: "1",
+		wantOutput: "TIME\tundefined\tWARN\tAWS Lambda plans to remove support for callback-based function handlers"},
+	{name: "bad streaming mark", files: js("exports.handler = async () => 1; exports.handler[Symbol.for('aws.lambda.runtime.handler.streaming')] = 'request';"),
+		want: `"Runtime.MalformedStreamingHandler"`, wantExit: "exit status 129"},
+	{name: "not a method", files: js("exports.handler = async () => 1;"), handler: "index.handler.no.such", want: "Runtime.HandlerNotFound", wantExit: "exit status 129"},
+}
+
+// The runtimes that have no callbacks any more.
+var nodePlainCases = []clientCase{
+	{name: "async", files: js("exports.handler = async (event) => event.n;"), want: "2"},
+	{name: "plain value", files: js("exports.handler = (event) => event.n;"), want: "2"},
+	{name: "undefined result", files: js("exports.handler = () => {};"), want: "null"},
+	{name: "default export", files: map[string]string{"index.mjs": "export default { handler: async () => 'default' };"}, want: `"default"`},
+	{name: "context", files: js("exports.handler = async (event, context) => [typeof context.done, context.xRayTraceId, context.awsRequestId];"),
+		want: `["undefined","Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1","` + clientRequestID + `"]`},
+	{name: "does not wait", files: js("exports.handler = async () => { setInterval(() => {}, 1000); return 1; };"), want: "1"},
+	{name: "throw", files: js("exports.handler = async () => { throw new RangeError('plain'); };"), want: `"errorType":"RangeError"`, wantOutput: "Invoke Error"},
+	{name: "circular result", files: js("exports.handler = async () => { const a = {}; a.a = a; return a; };"), want: "Unable to stringify response body"},
+	{name: "callback", files: js("exports.handler = (event, context, callback) => callback(null, 1);"), want: `"Runtime.CallbackHandlerDeprecated"`,
+		wantOutput: "Init Error", wantExit: "exit status 1"},
+	{name: "missing handler", files: js(""), want: `"Runtime.HandlerNotFound"`, wantExit: "exit status 1"},
+	{name: "rejection", files: js("exports.handler = async () => { Promise.reject(new Error('nobody')); await new Promise((r) => setTimeout(r, 1000)); };"),
+		events: []string{"{}"}, wantOutput: "nobody", wantExit: "exit status 1"},
+	{name: "stream", files: js("exports.handler = awslambda.streamifyResponse(async (event, stream) => { stream.write('s' + event.n); stream.end(); });"), want: "s2"},
+}
+
+func TestNodeClient(t *testing.T) {
+	ours := []string{nodeCommand(t), filepath.Join(sharedClients(t), nodeClient)}
+	t.Run("to 22", func(t *testing.T) {
+		alone(t, withDefaults(nodeOwnCases, "index.handler", map[string]string{"AWS_EXECUTION_ENV": "AWS_Lambda_nodejs22.x"}), ours)
+	})
+	t.Run("from 24", func(t *testing.T) {
+		alone(t, withDefaults(nodePlainCases, "index.handler", map[string]string{"AWS_EXECUTION_ENV": "AWS_Lambda_nodejs24.x"}), ours)
+	})
 }
 
 // withDefaults gives cases two events, a handler and variables where they have none.

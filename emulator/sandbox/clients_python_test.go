@@ -63,6 +63,8 @@ def handler(event, context):
 	{name: "os._exit", files: py("import os\n\n\ndef handler(event, context):\n    os._exit(6)\n"), events: []string{"{}"}, wantExit: "exit status 6"},
 	{name: "killed", files: py("import os\n\n\ndef handler(event, context):\n    os.kill(os.getpid(), 9)\n"), events: []string{"{}"}, wantExit: "signal: killed"},
 
+	{name: "hang", files: py("import time\n\n\ndef handler(event, context):\n    print('hanging')\n    time.sleep(600)\n"), wantOutput: "hanging\n", wantExit: "hangs"},
+
 	// Finding the handler.
 	{name: "in a folder", files: map[string]string{"src/app.py": "def handler(event, context):\n    return __name__\n"}, handler: "src/app.handler", want: `"src.app"`},
 	{name: "in a package", files: map[string]string{"src/__init__.py": "", "src/app.py": "from . import other\n\n\ndef handler(event, context):\n    return other.x\n", "src/other.py": "x = 1\n"}, handler: "src.app.handler", want: "1"},

@@ -32,7 +32,7 @@ type clientRun struct {
 	Posts []clientPost
 	// Output is standard output and error, as one.
 	Output string
-	// Exit is "polls" for a process that asked for more events than there were, else its exit status.
+	// Exit is "polls" for a process that asked for more events than there were, "hangs" for one that said so, else its exit status.
 	Exit string
 }
 
@@ -127,7 +127,7 @@ func (c clientCase) run(t *testing.T, dir string, argv ...string) clientRun {
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	var output bytes.Buffer
+	output := watchedOutput{said: make(chan struct{})}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = dir
 	cmd.Env = c.environment(server.Listener.Addr(), dir)
@@ -144,16 +144,35 @@ func (c clientCase) run(t *testing.T, dir string, argv ...string) clientRun {
 		exit = exitText(err)
 	case <-api.polled:
 		exit = "polls"
+	case <-output.said:
+		exit = "hangs"
+	}
+	if exit == "polls" || exit == "hangs" {
 		_ = cmd.Process.Kill()
 		<-ended
 	}
-	if ctx.Err() != nil {
-		t.Fatalf("%s neither polled nor ended; output:\n%s", argv[0], output.String())
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		t.Fatalf("%s neither polled nor ended; output:\n%s", argv[0], string(output.bytes))
 	}
 	server.CloseClientConnections()
 	api.mu.Lock()
 	defer api.mu.Unlock()
-	return clientRun{Posts: api.posts, Output: output.String(), Exit: exit}
+	return clientRun{Posts: api.posts, Output: string(output.bytes), Exit: exit}
+}
+
+// watchedOutput closes said when the word "hanging" has been written.
+type watchedOutput struct {
+	bytes []byte
+	said  chan struct{}
+	once  sync.Once
+}
+
+func (w *watchedOutput) Write(p []byte) (int, error) {
+	w.bytes = append(w.bytes, p...)
+	if bytes.Contains(w.bytes, []byte("hanging")) {
+		w.once.Do(func() { close(w.said) })
+	}
+	return len(p), nil
 }
 
 func exitText(err error) string {
@@ -182,8 +201,6 @@ func (c clientCase) environment(api net.Addr, dir string) []string {
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
 		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/hello",
 		"AWS_LAMBDA_LOG_STREAM_NAME":      "2026/11/24/[$LATEST]0123456789abcdef0123456789abcdef",
-		// The released client does not have this warning yet.
-		"AWS_LAMBDA_NODEJS_DISABLE_CALLBACK_WARNING": "1",
 	}
 	for name, value := range c.env {
 		env[name] = value
@@ -196,7 +213,7 @@ func (c clientCase) environment(api net.Addr, dir string) []string {
 }
 
 // write puts the case's files into a new folder.
-func (c clientCase) write(t *testing.T) string {
+func (c clientCase) write(t testing.TB) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -233,6 +250,16 @@ func (c clientCase) check(t *testing.T, run clientRun) {
 	}
 	if !strings.Contains(run.Output, c.wantOutput) {
 		t.Errorf("output = %q, want it to contain %q", run.Output, c.wantOutput)
+	}
+}
+
+// alone runs our client on cases where there is nothing to compare it with.
+func alone(t *testing.T, cases []clientCase, ours []string) {
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.check(t, normal(t, c.run(t, c.write(t), append(slices.Clone(ours), c.handler)...)))
+		})
 	}
 }
 
@@ -325,7 +352,7 @@ func isClientPath(path string) bool {
 }
 
 // toolPath is a file of .tools, which `make tools` installs.
-func toolPath(t *testing.T, name string) string {
+func toolPath(t testing.TB, name string) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("..", "..", ".tools", name))
 	if err != nil {
@@ -337,7 +364,7 @@ func toolPath(t *testing.T, name string) string {
 	return path
 }
 
-func nodeCommand(t *testing.T) string {
+func nodeCommand(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath("node")
 	if err != nil {

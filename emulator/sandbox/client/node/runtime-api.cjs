@@ -98,16 +98,15 @@ class RuntimeAPI {
     for (const { bytes } of this.pending) this.send(bytes);
   }
 
-  // lost is called when the connection has ended. A poll that was sent behind an answer is sent again, since the server may have closed after the
-  // answer (an oversize one); everything else has failed.
+  // lost is called when the connection has ended. A poll is sent again, once, since the server may close behind an answer that it refuses (an
+  // oversize one); everything else has failed.
   lost(socket, error) {
     if (this.socket !== socket) return;
     this.socket = undefined;
-    const [oldest, ...behind] = this.pending;
-    const again = oldest && !oldest.poll ? behind.filter((request) => request.poll) : [];
-    const failed = this.pending.filter((request) => !again.includes(request));
-    this.pending = again;
-    if (again.length > 0) this.connect();
+    const failed = this.pending.filter((request) => !request.poll || request.again);
+    this.pending = this.pending.filter((request) => !failed.includes(request));
+    for (const request of this.pending) request.again = true;
+    if (this.pending.length > 0) this.connect();
     for (const request of failed) request.reject(error);
   }
 

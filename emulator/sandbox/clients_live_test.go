@@ -1,0 +1,228 @@
+package sandbox
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/emulate/runtimeapi"
+)
+
+// liveClient is a client that polls our own Runtime API.
+type liveClient struct {
+	server    *runtimeapi.Server
+	polled    chan struct{}
+	responses chan runtimeapi.Response
+	exited    chan struct{}
+	cmd       *exec.Cmd
+	output    bytes.Buffer
+	invokes   int
+}
+
+func (l *liveClient) Polled(int)                                { l.polled <- struct{}{} }
+func (l *liveClient) Responded(_ string, r runtimeapi.Response) { l.responses <- r }
+func (l *liveClient) InitFailed(r runtimeapi.Response)          { l.responses <- r }
+func (l *liveClient) Abandoned(int)                             {}
+
+// startLive starts argv with the handler in dir, and stops it when the test ends.
+func startLive(tb testing.TB, dir, handler string, argv ...string) *liveClient {
+	tb.Helper()
+	l := &liveClient{polled: make(chan struct{}, 16), responses: make(chan runtimeapi.Response, 16), exited: make(chan struct{})}
+	l.server = runtimeapi.New(l, runtimeapi.Options{})
+	if err := l.server.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	l.cmd = exec.Command(argv[0], append(slices.Clone(argv[1:]), handler)...)
+	l.cmd.Dir = dir
+	l.cmd.Stdout, l.cmd.Stderr = &l.output, &l.output
+	l.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LAMBDA_TASK_ROOT=" + dir, "AWS_LAMBDA_RUNTIME_API=" + l.server.Addr(),
+		"AWS_EXECUTION_ENV=AWS_Lambda_" + map[bool]string{true: "nodejs22.x", false: "python3.13"}[strings.HasPrefix(handler, "index.")]}
+	if err := l.cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	go func() {
+		_ = l.cmd.Wait()
+		close(l.exited)
+	}()
+	return l
+}
+
+func (l *liveClient) stop() {
+	_ = l.cmd.Process.Kill()
+	<-l.exited
+	_ = l.server.Close()
+}
+
+// ready waits for a poll.
+func (l *liveClient) ready(tb testing.TB) {
+	tb.Helper()
+	select {
+	case <-l.polled:
+	case r := <-l.responses:
+		tb.Fatalf("INIT failed: %s", r.Payload)
+	case <-l.exited:
+		tb.Fatalf("the client ended: %v\n%s", l.cmd.ProcessState, l.output.String())
+	case <-time.After(time.Minute):
+		tb.Fatal("the client does not poll")
+	}
+}
+
+// invoke hands over an event and waits for the answer.
+func (l *liveClient) invoke(tb testing.TB, payload string) runtimeapi.Response {
+	tb.Helper()
+	l.invokes++
+	e := runtimeapi.Event{RequestID: "request-" + strconv.Itoa(l.invokes), InvocationID: "attempt", Deadline: time.Now().Add(time.Minute), Payload: []byte(payload)}
+	if !l.server.Deliver(&e) {
+		tb.Fatal("no poll waits")
+	}
+	select {
+	case r := <-l.responses:
+		return r
+	case <-l.exited:
+		tb.Fatalf("the client ended: %v\n%s", l.cmd.ProcessState, l.output.String())
+	case <-time.After(time.Minute):
+		tb.Fatal("the client does not answer")
+	}
+	return runtimeapi.Response{}
+}
+
+// languages are our clients with a handler each that answers as long a text as the event says.
+func languages(tb testing.TB) map[string]func(clients string) (files map[string]string, handler string, argv []string) {
+	return map[string]func(string) (map[string]string, string, []string){
+		"node": func(clients string) (map[string]string, string, []string) {
+			return js("exports.handler = async (event) => 'x'.repeat(event);"), "index.handler", []string{nodeCommand(tb), filepath.Join(clients, nodeClient)}
+		},
+		"python": func(clients string) (map[string]string, string, []string) {
+			return py("def handler(event, context):\n    return 'x' * event\n"), "app.handler", []string{toolPath(tb, "python/bin/python"), filepath.Join(clients, pythonClient)}
+		},
+	}
+}
+
+func TestClientsOnOurRuntimeAPI(t *testing.T) {
+	for name, language := range languages(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			files, handler, argv := language(sharedClients(t))
+			l := startLive(t, clientCase{files: files}.write(t), handler, argv...)
+			defer l.stop()
+			// Over the limit, the answer is refused, and the environment lives on (spec lambda.md §1.4); far over it, the server ends the connection.
+			for _, size := range []int{1, 6 << 20, 6<<20 + 200, 1, 80 << 20, 1, 0} {
+				l.ready(t)
+				r := l.invoke(t, strconv.Itoa(size))
+				if tooLarge := size+2 > runtimeapi.MaxPayload; r.TooLarge != tooLarge || !tooLarge && len(r.Payload) != size+2 {
+					t.Errorf("answer of %d bytes arrived as %d bytes, too large %v", size+2, len(r.Payload), r.TooLarge)
+				}
+			}
+			l.ready(t)
+		})
+	}
+}
+
+// A file that is changed within a second to something of the same size must not run as it was before: Python takes its compiled form for current.
+func TestPythonClientSeesEveryEdit(t *testing.T) {
+	dir, cache, clients := t.TempDir(), t.TempDir(), sharedClients(t)
+	file := filepath.Join(dir, "app.py")
+	run := func(word string, saved time.Time) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte("def handler(event, context):\n    return '"+word+"'\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(file, saved, saved); err != nil {
+			t.Fatal(err)
+		}
+		l := startLive(t, dir, "app.handler", toolPath(t, "python/bin/python"), "-X", "pycache_prefix="+cache, filepath.Join(clients, pythonClient))
+		defer l.stop()
+		l.ready(t)
+		if got := string(l.invoke(t, "{}").Payload); got != `"`+word+`"` {
+			t.Errorf("answer = %s, want %q", got, word)
+		}
+	}
+	compiled := func() int {
+		found, err := filepath.Glob(filepath.Join(cache, dir, "app.*.pyc"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
+	// A time to come is as fresh as can be, however slow this machine is.
+	fresh := time.Now().Add(time.Hour)
+	run("one", fresh)
+	run("two", fresh)
+	if compiled() != 0 {
+		t.Error("a source that has just been saved was kept compiled")
+	}
+	run("six", time.Now().Add(-time.Hour))
+	if compiled() != 1 {
+		t.Error("a settled source was not kept compiled")
+	}
+}
+
+// BenchmarkClientStart measures from fork to the first poll. "bare" is the interpreter with nothing to do.
+func BenchmarkClientStart(b *testing.B) {
+	for name, command := range clientCommands(b) {
+		b.Run(name, func(b *testing.B) {
+			dir := clientCase{files: command.files}.write(b)
+			for b.Loop() {
+				l := startLive(b, dir, command.handler, command.argv...)
+				l.ready(b)
+				b.StopTimer()
+				l.stop()
+				b.StartTimer()
+			}
+		})
+	}
+	for name, argv := range map[string][]string{"node/bare": {nodeCommand(b), "-e", "0"}, "python/bare": {toolPath(b, "python/bin/python"), "-c", ""}} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if err := exec.Command(argv[0], argv[1:]...).Run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkClientRoundTrip measures from an event to the poll behind its answer.
+func BenchmarkClientRoundTrip(b *testing.B) {
+	for name, command := range clientCommands(b) {
+		b.Run(name, func(b *testing.B) {
+			l := startLive(b, clientCase{files: command.files}.write(b), command.handler, command.argv...)
+			defer l.stop()
+			l.ready(b)
+			for b.Loop() {
+				l.invoke(b, "1")
+				l.ready(b)
+			}
+		})
+	}
+}
+
+type clientCommand struct {
+	files   map[string]string
+	handler string
+	argv    []string
+}
+
+// clientCommands are our clients and AWS's.
+func clientCommands(tb testing.TB) map[string]clientCommand {
+	clients, err := writeClients(tb.TempDir())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	commands := map[string]clientCommand{}
+	for name, language := range languages(tb) {
+		files, handler, argv := language(clients)
+		commands[name+"/ours"] = clientCommand{files, handler, argv}
+	}
+	node, python := commands["node/ours"], commands["python/ours"]
+	node.argv = []string{node.argv[0], toolPath(tb, "node/node_modules/aws-lambda-ric/bin/index.mjs")}
+	python.argv = []string{python.argv[0], "-m", "awslambdaric"}
+	commands["node/aws"], commands["python/aws"] = node, python
+	return commands
+}
