@@ -37,7 +37,10 @@ func (b *bundle) addFallbacks(dir string) {
 			found := pb.Resolve(a.Path, api.ResolveOptions{Importer: a.Importer, Namespace: a.Namespace, ResolveDir: a.ResolveDir, Kind: a.Kind,
 				With: a.With, PluginData: resolving{}})
 			if len(found.Errors) > 0 {
-				return api.OnResolveResult{Path: a.Path, External: sdk}, nil
+				if sdk {
+					return api.OnResolveResult{Path: a.Path, External: true}, nil
+				}
+				return api.OnResolveResult{}, nil // esbuild says it in its own words
 			}
 			if b.external != nil && !inModules(a.Importer) && !found.External && b.external.take(a, found.Path, dir, b.options.NodePaths) {
 				return api.OnResolveResult{Path: a.Path, External: true}, nil

@@ -39,7 +39,7 @@ func (j *job) make(ctx context.Context, target, artifacts string) error {
 	err = j.tool(ctx, "make "+target, "Install make.", Command{Dir: scratch, Args: []string{"make", target}, Env: []string{"ARTIFACTS_DIR=" + artifacts}})
 	var failed *Error
 	if errors.As(err, &failed) {
-		failed.Output = tail(strings.NewReplacer(scratch, ".", artifacts, "$ARTIFACTS_DIR").Replace(failed.Output))
+		failed.Output = excerpt(strings.NewReplacer(scratch, ".", artifacts, "$ARTIFACTS_DIR").Replace(failed.Output))
 	}
 	if err != nil {
 		return err

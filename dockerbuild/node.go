@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -188,7 +189,7 @@ func (j *job) npm(ctx context.Context, dir string, manifest []byte, d *nodeDeps)
 			step = "ci"
 		}
 	}
-	pkg, err := installable(manifest)
+	pkg, err := installable(manifest, step == "ci")
 	if err != nil {
 		return fmt.Errorf("read package.json: %w", err)
 	}
@@ -207,11 +208,15 @@ func (j *job) npm(ctx context.Context, dir string, manifest []byte, d *nodeDeps)
 }
 
 // installable is a package.json for an install away from its sources: without the package's own scripts (which want the sources, and would build or
-// set up git hooks), its name and its version, so that changing these installs nothing anew.
-func installable(manifest []byte) ([]byte, error) {
+// set up git hooks), its name and its version, so that changing these installs nothing anew. npm ci compares devDependencies with the lock; npm install
+// would ask the registry for them, so they go.
+func installable(manifest []byte, locked bool) ([]byte, error) {
 	var m map[string]json.RawMessage
 	if err := json.Unmarshal(manifest, &m); err != nil {
 		return nil, err
+	}
+	if !locked {
+		delete(m, "devDependencies")
 	}
 	keep := map[string]json.RawMessage{}
 	for _, k := range []string{"dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "peerDependenciesMeta",
@@ -234,7 +239,8 @@ func (j *job) npmRun(ctx context.Context, step, tmp string, files map[string][]b
 		Command{Dir: tmp, Args: args})
 	var failed *Error
 	if errors.As(err, &failed) && failed.Missing == "" {
-		failed.Output = tail(strings.ReplaceAll(failed.Output, tmp, "."), "A complete log of this run")
+		words, _, _ := strings.Cut(strings.ReplaceAll(failed.Output, tmp, "."), "npm error Usage:") // npm adds its manual page
+		failed.Output = excerpt(words, "A complete log of this run")
 		failed.Hint = "Mend package.json or its lock file; or run npm install in the project: installed dependencies are used as they are."
 	}
 	if err != nil {
@@ -247,20 +253,17 @@ func (j *job) npmRun(ctx context.Context, step, tmp string, files map[string][]b
 	return nil
 }
 
-// tail is the end of a tool's words, which holds the reason; lines with one of the given texts are left out.
-func tail(output string, without ...string) string {
+// excerpt is a tool's words without the middle where they are long: a reason stands at the start (npm) or at the end (pip, make). Lines with one of
+// the given texts are left out.
+func excerpt(output string, without ...string) string {
 	var lines []string
-next:
 	for line := range strings.Lines(output) {
-		for _, w := range without {
-			if strings.Contains(line, w) {
-				continue next
-			}
+		if !slices.ContainsFunc(without, func(w string) bool { return strings.Contains(line, w) }) {
+			lines = append(lines, line)
 		}
-		lines = append(lines, line)
 	}
-	if n := len(lines); n > 40 {
-		lines = append([]string{"…\n"}, lines[n-40:]...)
+	if n := len(lines); n > 60 {
+		lines = slices.Concat(lines[:20], []string{"…\n"}, lines[n-39:])
 	}
 	return strings.TrimSpace(strings.Join(lines, ""))
 }

@@ -54,7 +54,7 @@ func (j *job) pip(ctx context.Context, py *python, tmp string) error {
 		if strings.Contains(failed.Output, "No module named pip") {
 			failed.Hint, failed.Missing = "Install pip: "+py.path+" -m ensurepip", "pip"
 		}
-		failed.Output = tail(failed.Output, "[notice]")
+		failed.Output = excerpt(failed.Output, "[notice]")
 	}
 	return err
 }
