@@ -36,8 +36,7 @@ const maxFile = 16 << 20
 // cannot be read.
 func Load(o Options) (*Project, []Diagnostic, error) {
 	o.Region, o.Account, o.Path = or(o.Region, "us-east-1"), or(o.Account, "123456789012"), or(o.Path, ".")
-	l := &loader{opts: o, d: &diagnostics{lenient: o.Lenient}}
-	l.scope = scope{d: l.d}
+	l := newLoader(o)
 	p, err := l.load()
 	if err != nil {
 		return nil, nil, err
@@ -55,6 +54,11 @@ type loader struct {
 	scope
 	opts Options
 	d    *diagnostics
+}
+
+func newLoader(o Options) *loader {
+	d := &diagnostics{lenient: o.Lenient}
+	return &loader{scope: scope{d: d}, opts: o, d: d}
 }
 
 func (l *loader) load() (*Project, error) {
