@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -33,19 +35,25 @@ func (c cgroup) freeze(on bool) error {
 	return c.write("cgroup.freeze", value)
 }
 
-// kill sends SIGKILL to all processes; frozen ones die too.
+// kill sends SIGKILL to all processes; frozen ones die too. Afterwards the cgroup is only good for removal: some kernels then kill also what is
+// started into it later.
 func (c cgroup) kill() error { return c.write("cgroup.kill", "1") }
 
 func (c cgroup) write(file, value string) error {
 	if c == "" {
 		return nil
 	}
-	f, err := os.OpenFile(string(c)+"/"+file, os.O_WRONLY, 0)
+	// Not by package os, which would offer the file to the poller first: this may run at every invoke.
+	path := string(c) + "/" + file
+	fd, err := syscall.Open(path, syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	_, err = f.WriteString(value)
-	return errors.Join(err, f.Close())
+	defer syscall.Close(fd)
+	if _, err = syscall.Write(fd, []byte(value)); err != nil {
+		return &fs.PathError{Op: "write", Path: path, Err: err}
+	}
+	return nil
 }
 
 // empty tells that no process is left.
@@ -53,8 +61,14 @@ func (c cgroup) empty() bool {
 	if c == "" {
 		return true
 	}
-	text, err := os.ReadFile(string(c) + "/cgroup.events")
-	return err != nil || strings.Contains(string(text), "populated 0")
+	fd, err := syscall.Open(string(c)+"/cgroup.events", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return true
+	}
+	defer syscall.Close(fd)
+	var text [64]byte
+	n, _ := syscall.Read(fd, text[:])
+	return bytes.Contains(text[:max(n, 0)], []byte("populated 0"))
 }
 
 // await waits until no process is left: the kernel takes a moment to count a killed one out.
@@ -68,6 +82,17 @@ func (c cgroup) await(limit time.Duration) error {
 		waited += wait
 	}
 	return nil
+}
+
+// clear kills what is left, if anything is, and leaves the cgroup empty and fit to start processes in.
+func (c cgroup) clear(limit time.Duration) error {
+	if c.empty() {
+		return nil
+	}
+	if err := errors.Join(c.kill(), c.await(limit)); err != nil {
+		return err
+	}
+	return errors.Join(c.remove(), os.Mkdir(string(c), 0o755))
 }
 
 // pids are the processes of the cgroup.

@@ -68,7 +68,8 @@ func (p *Process) plan(ctx context.Context, spec lambda.Spec, slot *slot) (*laun
 		}
 		argv, at.runtime = p.interpret(rt, found, clients)
 		at.bin = filepath.Dir(found.path)
-		needed = append(needed, at.runtime, installation(found.path))
+		cache, _ := p.cacheDir()
+		needed = append(needed, at.runtime, cache, installation(found.path))
 	}
 	at.opt = p.layers(l, spec, needed)
 	p.privateTmp(l, &at, append(needed, spec.Function.Code.Dir))
@@ -119,9 +120,6 @@ func (p *Process) layers(l *launch, spec lambda.Spec, needed []string) []string 
 func (p *Process) privateTmp(l *launch, at *places, needed []string) {
 	if l.view.opt == nil {
 		needed = append(needed, at.opt...)
-	}
-	if cache, err := p.cacheDir(); err == nil {
-		needed = append(needed, cache)
 	}
 	if !p.host.private() || slices.Contains(needed, "/tmp") {
 		at.tmp = l.slot.tmp

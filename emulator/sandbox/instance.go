@@ -125,7 +125,7 @@ func (in *instance) terminate(ctx context.Context, grace time.Duration) {
 
 // bury kills everything, waits for the end, and hands over the last output.
 func (in *instance) bury(ctx context.Context) error {
-	in.destroy()
+	in.signal(sigKill)
 	timer := time.NewTimer(gone)
 	defer timer.Stop()
 	select {
@@ -139,12 +139,14 @@ func (in *instance) bury(ctx context.Context) error {
 	return in.lastOutput(ctx)
 }
 
-// settle waits for the processes that the runtime left behind, and thaws the cgroup: what is started in a frozen one would not run.
+// settle kills what the runtime left behind, and thaws the cgroup: what is started in a frozen one would not run.
 func (in *instance) settle() error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.child.awaitGroup()
-	if err := in.slot.cgroup.await(gone); err != nil || !in.frozen {
+	if in.slot.cgroup == "" {
+		in.child.awaitGroup()
+	}
+	if err := in.slot.cgroup.clear(gone); err != nil || !in.frozen {
 		return err
 	}
 	in.frozen = false
@@ -154,6 +156,12 @@ func (in *instance) settle() error {
 // lastOutput waits for the end of the output. Processes that got away by setsid, where no cgroup holds them, may keep the pipe open for ever:
 // then what is there is all.
 func (in *instance) lastOutput(ctx context.Context) error {
+	select {
+	case <-in.out.ended:
+		in.out.close()
+		return nil
+	default:
+	}
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
@@ -169,12 +177,7 @@ func (in *instance) lastOutput(ctx context.Context) error {
 	}
 }
 
-// destroy sends SIGKILL to all processes of the environment.
-func (in *instance) destroy() {
-	in.signal(sigKill)
-	in.slot.cgroup.kill()
-}
-
+// signal sends s to the process group.
 func (in *instance) signal(s signal) {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -145,4 +145,3 @@ func findCgroup(path, mountinfo string) cgroup {
 	}
 	return ""
 }
-

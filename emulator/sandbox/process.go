@@ -203,7 +203,7 @@ func (p *Process) stopAll(ctx context.Context) error {
 	p.mu.Unlock()
 	var errs []error
 	for _, in := range left {
-		in.destroy()
+		in.signal(sigKill)
 	}
 	for _, in := range left {
 		errs = append(errs, in.Stop(ctx, 0))
