@@ -163,66 +163,92 @@ func TestPythonClientSeesEveryEdit(t *testing.T) {
 	}
 }
 
-// BenchmarkClientStart measures from fork to the first poll. "bare" is the interpreter with nothing to do.
+// BenchmarkClientStart measures from fork to the first poll, in turn for our client, AWS's, and the interpreter with a script that only polls; the
+// figures are medians, of the time and of the processor's time.
 func BenchmarkClientStart(b *testing.B) {
-	for name, command := range clientCommands(b) {
-		b.Run(name, func(b *testing.B) {
-			dir := clientCase{files: command.files}.write(b)
-			for b.Loop() {
-				l := startLive(b, dir, command.handler, command.argv...)
-				l.ready(b)
-				b.StopTimer()
-				l.stop()
-				b.StartTimer()
-			}
-		})
-	}
-	for name, argv := range map[string][]string{"node/bare": {nodeCommand(b), "-e", "0"}, "python/bare": {toolPath(b, "python/bin/python"), "-c", ""}} {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				if err := exec.Command(argv[0], argv[1:]...).Run(); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
+	inTurn(b, func(b *testing.B, commands map[string]clientCommand, note func(name string, unit string, value time.Duration)) {
+		for name, c := range commands {
+			began := time.Now()
+			l := startLive(b, c.dir, c.handler, c.argv...)
+			l.ready(b)
+			note(name, "ms", time.Since(began))
+			l.stop()
+			note(name, "cpu-ms", l.cmd.ProcessState.UserTime()+l.cmd.ProcessState.SystemTime())
+		}
+	})
 }
 
-// BenchmarkClientRoundTrip measures from an event to the poll behind its answer.
+// BenchmarkClientRoundTrip measures from an event to its answer, and to the next poll, in turn for our client and AWS's; the figures are medians.
 func BenchmarkClientRoundTrip(b *testing.B) {
-	for name, command := range clientCommands(b) {
-		b.Run(name, func(b *testing.B) {
-			l := startLive(b, clientCase{files: command.files}.write(b), command.handler, command.argv...)
-			defer l.stop()
-			l.ready(b)
-			for b.Loop() {
-				l.invoke(b, "1")
+	live := map[string]*liveClient{}
+	inTurn(b, func(b *testing.B, commands map[string]clientCommand, note func(name string, unit string, value time.Duration)) {
+		for name, c := range commands {
+			if name == "bare" {
+				continue
+			}
+			l, ok := live[c.argv[len(c.argv)-1]]
+			if !ok {
+				l = startLive(b, c.dir, c.handler, c.argv...)
+				b.Cleanup(l.stop)
+				live[c.argv[len(c.argv)-1]] = l
 				l.ready(b)
 			}
+			began := time.Now()
+			l.invoke(b, "1")
+			note(name, "answer-ms", time.Since(began))
+			l.ready(b)
+			note(name, "ms", time.Since(began))
+		}
+	})
+}
+
+// inTurn runs round once per iteration for each language, and reports the medians of what it notes.
+func inTurn(b *testing.B, round func(*testing.B, map[string]clientCommand, func(string, string, time.Duration))) {
+	clients, err := writeClients(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for language, function := range languages(b) {
+		b.Run(language, func(b *testing.B) {
+			files, handler, ours := function(clients)
+			dir := clientCase{files: files}.write(b)
+			commands := map[string]clientCommand{
+				"ours": {dir, handler, ours},
+				"aws":  {dir, handler, append([]string{ours[0]}, awsClient(b)[language]...)},
+				"bare": {dir, handler, []string{ours[0], map[string]string{"node": "-e", "python": "-c"}[language], barePoll[language]}},
+			}
+			notes := map[string][]time.Duration{}
+			for b.Loop() {
+				round(b, commands, func(name, unit string, value time.Duration) {
+					notes[unit+"/"+name] = append(notes[unit+"/"+name], value)
+				})
+			}
+			for unit, values := range notes {
+				slices.Sort(values)
+				b.ReportMetric(float64(values[len(values)/2])/float64(time.Millisecond), unit)
+			}
+			b.ReportMetric(0, "ns/op")
 		})
 	}
 }
 
 type clientCommand struct {
-	files   map[string]string
-	handler string
-	argv    []string
+	dir, handler string
+	argv         []string
 }
 
-// clientCommands are our clients and AWS's.
-func clientCommands(tb testing.TB) map[string]clientCommand {
-	clients, err := writeClients(tb.TempDir())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	commands := map[string]clientCommand{}
-	for name, language := range languages(tb) {
-		files, handler, argv := language(clients)
-		commands[name+"/ours"] = clientCommand{files, handler, argv}
-	}
-	node, python := commands["node/ours"], commands["python/ours"]
-	node.argv = []string{node.argv[0], toolPath(tb, "node/node_modules/aws-lambda-ric/bin/index.mjs")}
-	python.argv = []string{python.argv[0], "-m", "awslambdaric"}
-	commands["node/aws"], commands["python/aws"] = node, python
-	return commands
+// awsClient are the interpreters' arguments for AWS's clients.
+func awsClient(tb testing.TB) map[string][]string {
+	return map[string][]string{"node": {toolPath(tb, "node/node_modules/aws-lambda-ric/bin/index.mjs")}, "python": {"-m", "awslambdaric"}}
+}
+
+// barePoll are the shortest scripts that poll.
+var barePoll = map[string]string{
+	"node": `const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':');
+require('net').connect(port, host).write('GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: ' + host + '\r\n\r\n');`,
+	"python": `import os, socket
+host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
+s = socket.create_connection((host, int(port)))
+s.sendall(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+s.recv(1)`,
 }

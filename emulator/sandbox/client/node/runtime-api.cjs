@@ -23,7 +23,7 @@ class RuntimeAPI {
   constructor(address) {
     this.address = address;
     const colon = address.lastIndexOf(':');
-    this.host = address.slice(0, colon);
+    this.host = address.slice(0, colon).replace(/[[\]]/g, '');
     this.port = Number(address.slice(colon + 1));
     // The requests that wait for their answer, oldest first.
     this.pending = [];
