@@ -25,11 +25,10 @@ func restAnswer(payload []byte, headers []header, decode bool) (a answer, err er
 	switch {
 	case !r.object:
 		return a, fmt.Errorf("not an object but %.40s", r.text)
-	case r.unknown != "" || r.cookies != nil:
-		if r.unknown == "" {
-			r.unknown = "cookies"
-		}
+	case r.strange:
 		return a, fmt.Errorf("a REST API knows no member %q", r.unknown)
+	case r.cookies != nil:
+		return a, errors.New(`a REST API knows no member "cookies"`)
 	}
 	a.status = 200
 	if !isNull(r.status) {

@@ -308,7 +308,7 @@ func slowV2(m *message, _ []string, values map[string][]string, host, prefix, ag
 	e := map[string]any{"version": "2.0", "routeKey": "ANY /{proxy+}", "rawPath": valid(path), "rawQueryString": m.query, "headers": headers,
 		"isBase64Encoded": false, "pathParameters": map[string]any{"proxy": valid(strings.Trim(proxy, "/"))},
 		"requestContext": map[string]any{"accountId": "123456789012", "apiId": "abcdefghij", "domainName": host, "domainPrefix": prefix,
-			"http": map[string]any{"method": m.verb, "path": valid(path), "protocol": "HTTP/1.1", "sourceIp": "192.0.2.7", "userAgent": agent},
+			"http":      map[string]any{"method": m.verb, "path": valid(path), "protocol": "HTTP/1.1", "sourceIp": "192.0.2.7", "userAgent": agent},
 			"requestId": "*", "routeKey": "ANY /{proxy+}", "stage": "dev", "time": "*", "timeEpoch": "*"}}
 	if len(cookies) > 0 {
 		e["cookies"] = cookies

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -312,7 +313,7 @@ func unquote(raw, scratch []byte) []byte {
 	if i == len(raw) {
 		return raw
 	}
-	out := append(scratch, raw[:i]...)
+	out := append(slices.Grow(scratch, len(raw)), raw[:i]...)
 	for i < len(raw) {
 		start := i
 		for i < len(raw) && plain(raw[i]) {

@@ -14,7 +14,9 @@ type reply struct {
 	object                                          bool
 	text                                            []byte
 	status, headers, multi, cookies, body, isBase64 []byte
-	unknown                                         string
+	// unknown is the last key that is none of AWS's; strange says that there is one.
+	unknown string
+	strange bool
 }
 
 // readReply reads a function's payload.
@@ -60,7 +62,7 @@ func (r *reply) set(key, value []byte) {
 	case "isBase64Encoded":
 		r.isBase64 = value
 	default:
-		r.unknown = string(key)
+		r.unknown, r.strange = string(key), true
 	}
 }
 
