@@ -1,0 +1,135 @@
+package sandbox
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// beEmulator is this test binary in the part of an emulator that is to be killed: it starts one environment and tells of it.
+func beEmulator() {
+	p := NewProcess(ProcessOptions{
+		TempDir: os.Getenv("SANDBOX_TEST_TEMP"), CacheDir: os.Getenv("SANDBOX_TEST_TEMP"), NoCgroups: os.Getenv("SANDBOX_TEST_EMULATOR") == "plain",
+	})
+	out := newRecord()
+	s := spec(os.Getenv("SANDBOX_TEST_CODE"), out, "MODE", "family")
+	s.Output = func(line []byte) { fmt.Printf("%s\n", line) }
+	in, err := p.Start(context.Background(), s)
+	if err != nil {
+		fmt.Println("error", err)
+		return
+	}
+	fmt.Println("cgroup", p.host.cgroups)
+	fmt.Println("watchdog", p.host.watchdog.process.Pid)
+	if os.Getenv("SANDBOX_TEST_FREEZE") != "" {
+		bufio.NewReader(os.Stdin).ReadString('\n')
+		if err := in.(*instance).Freeze(); err != nil {
+			fmt.Println("error", err)
+		}
+		fmt.Println("frozen")
+	}
+	<-in.Done()
+}
+
+// A SIGKILL of the emulator leaves nothing, within a second: no process, frozen or not, no folder, no cgroup. Signals to the terminal's group do
+// not reach the watchdog.
+func TestWatchdog(t *testing.T) {
+	for _, way := range []string{"all", "plain"} {
+		for _, freeze := range []string{"", "1"} {
+			t.Run("cgroups="+way+",freeze="+freeze, func(t *testing.T) {
+				watchdogCase(t, way, freeze)
+			})
+		}
+	}
+}
+
+func watchdogCase(t *testing.T, way, freeze string) {
+	temp := outsideTmp(t)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "SANDBOX_TEST_EMULATOR="+way, "SANDBOX_TEST_TEMP="+temp, "SANDBOX_TEST_CODE="+helperCode(t), "SANDBOX_TEST_FREEZE="+freeze)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := newRecord()
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			out.output(lines.Bytes())
+		}
+	}()
+	pids := []string{out.await(t, "pid "), out.await(t, "child false ")}
+	setsid, group, watchdog := out.await(t, "child true "), out.await(t, "cgroup "), out.await(t, "watchdog ")
+	if group != "" {
+		pids = append(pids, setsid)
+	} else if way == "all" {
+		t.Error("no cgroups: these tests need them")
+	}
+	if freeze != "" {
+		fmt.Fprintln(stdin)
+		out.await(t, "frozen")
+	}
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	killed := time.Now()
+	<-read
+	cmd.Wait()
+	eventually(t, "the end of all", func() bool {
+		left, _ := filepath.Glob(filepath.Join(temp, sessionPrefix+"*"))
+		for _, pid := range append(pids, watchdog) {
+			if alive(pid) {
+				left = append(left, pid)
+			}
+		}
+		if group != "" {
+			if _, err := os.Stat(group); err == nil {
+				left = append(left, group)
+			}
+		}
+		return len(left) == 0
+	})
+	if took := time.Since(killed); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if group == "" {
+		// What Limits says.
+		if !alive(setsid) {
+			t.Error("a process in a session of its own ended too: Limits need not say that it does not")
+		}
+		exec.Command("kill", "-9", setsid).Run()
+	}
+}
+
+func TestWatchdogEndsByItself(t *testing.T) {
+	p := newProcess(t, ProcessOptions{})
+	p.Limits()
+	pid := fmt.Sprint(p.host.watchdog.process.Pid)
+	// Its own session: a Ctrl-C in the terminal of the emulator is not for it.
+	stat := strings.Fields(read(t, "/proc/"+pid+"/stat"))
+	if stat[5] != pid {
+		t.Errorf("the watchdog is in session %s", stat[5])
+	}
+	if err := p.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if alive(pid) {
+		t.Error("the watchdog is left")
+	}
+}

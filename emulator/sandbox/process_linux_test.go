@@ -1,0 +1,566 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/emulate/emulator/config"
+	"example.com/emulate/emulator/lambda"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// ways are the options under which everything must work.
+var ways = map[string]ProcessOptions{"all": {}, "plain": {NoPrivateTmp: true, NoCgroups: true}}
+
+func eachWay(t *testing.T, f func(t *testing.T, p *Process)) {
+	for name, o := range ways {
+		t.Run(name, func(t *testing.T) { f(t, newProcess(t, o)) })
+	}
+}
+
+func TestExit(t *testing.T) {
+	for text, want := range map[string]lambda.Exit{
+		"exit 0":        {},
+		"exit 3":        {Code: 3},
+		"kill -KILL $$": {Code: -1, Signal: "killed"},
+		"kill -SEGV $$": {Code: -1, Signal: "segmentation fault"},
+	} {
+		t.Run(text, func(t *testing.T) {
+			p := newProcess(t, ProcessOptions{})
+			in := start(t, p, spec(script(t, text), newRecord()))
+			if diff := cmp.Diff(want, wait(t, in)); diff != "" {
+				t.Error(diff)
+			}
+			stop(t, in, time.Second)
+			stop(t, in, time.Second)
+		})
+	}
+}
+
+func TestNothingToStart(t *testing.T) {
+	p := newProcess(t, ProcessOptions{})
+	noExec := t.TempDir()
+	if err := os.WriteFile(filepath.Join(noExec, "bootstrap"), []byte("#!/bin/sh\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	write(t, filepath.Join(folder, "bootstrap", "file"), "")
+	format := t.TempDir()
+	write(t, filepath.Join(format, "bootstrap"), "\x7fELF\x02\x01\x01 for another machine")
+	interpreter := t.TempDir()
+	write(t, filepath.Join(interpreter, "bootstrap"), "#!/no/such/interpreter\n")
+	for name, dir := range map[string]string{"missing": t.TempDir(), "not executable": noExec, "a folder": folder, "format": format, "interpreter": interpreter} {
+		t.Run(name, func(t *testing.T) {
+			_, err := p.Start(context.Background(), spec(dir, newRecord()))
+			var invalid *lambda.InvalidEntrypointError
+			if !errors.As(err, &invalid) {
+				t.Fatalf("got %v", err)
+			}
+			if want := "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"; invalid.Error() != want {
+				t.Errorf("got %q", invalid)
+			}
+		})
+	}
+}
+
+func TestOtherRuntimesNeedContainers(t *testing.T) {
+	p := newProcess(t, ProcessOptions{})
+	s := spec(t.TempDir(), newRecord())
+	s.Function.Runtime = "java21"
+	if _, err := p.Start(context.Background(), s); err == nil || !strings.Contains(err.Error(), "container executor") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPrivateTmp(t *testing.T) {
+	p := newProcess(t, ProcessOptions{})
+	if got := strings.Join(p.Limits(), "\n"); strings.Contains(got, "private") {
+		t.Fatalf("these tests need root: %s", got)
+	}
+	marker := filepath.Join("/tmp", filepath.Base(t.TempDir())+t.Name())
+	write(t, marker, "")
+	defer os.Remove(marker)
+	code := outsideTmp(t)
+	write(t, filepath.Join(code, "bootstrap"), fmt.Sprintf(`#!/bin/sh
+test -e %s && echo "sees the host"
+stat -c 'mode %%a' /tmp
+echo "tmpdir <$TMPDIR>"
+echo had $(ls /tmp)
+echo 1 >/tmp/$NAME
+exec sleep 1000
+`, marker))
+	run := func(name string) (lambda.Instance, *record) {
+		out := newRecord()
+		s := spec(code, out, "NAME", name)
+		return start(t, p, s), out
+	}
+	a, outA := run("a")
+	outA.await(t, "had")
+	b, outB := run("b")
+	outB.await(t, "had")
+	for _, out := range []*record{outA, outB} {
+		if diff := cmp.Diff([]string{"mode 1777", "tmpdir <>", "had"}, out.all()); diff != "" {
+			t.Error(diff)
+		}
+	}
+	stop(t, b, 0)
+	// Recycled or not: what b left is not seen by the next one, and a's files survive its reset.
+	c, outC := run("c")
+	if got := outC.await(t, "had"); got != "" {
+		t.Errorf("a new environment has %q", got)
+	}
+	again, err := a.Reset(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	outA.await(t, "had a")
+	stop(t, c, 0)
+	stop(t, again, 0)
+}
+
+func TestSharedTmp(t *testing.T) {
+	p := newProcess(t, ProcessOptions{NoPrivateTmp: true})
+	if got := strings.Join(p.Limits(), "\n"); !strings.Contains(got, "TMPDIR") {
+		t.Errorf("Limits do not tell of TMPDIR: %s", got)
+	}
+	out := newRecord()
+	in := start(t, p, spec(script(t, `echo 1 >>$TMPDIR/x; echo dir $TMPDIR $(cat $TMPDIR/x); exec sleep 1000`), out))
+	dir, _, _ := strings.Cut(out.await(t, "dir "), " ")
+	again, err := in.Reset(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.await(t, "dir "+dir+" 1 1")
+	stop(t, again, 0)
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there: %v", dir, err)
+	}
+}
+
+func TestWorkingFolderIsTheCode(t *testing.T) {
+	eachWay(t, func(t *testing.T, p *Process) {
+		out := newRecord()
+		dir := script(t, "pwd")
+		in := start(t, p, spec(dir, out))
+		wait(t, in)
+		in.Drain()
+		if diff := cmp.Diff([]string{dir}, out.all()); diff != "" {
+			t.Error(diff)
+		}
+		stop(t, in, 0)
+	})
+}
+
+func TestOutput(t *testing.T) {
+	p := newProcess(t, ProcessOptions{})
+	out := newRecord()
+	in := start(t, p, spec(script(t, `
+echo one; echo two >&2; echo three
+printf 'a\rb\r\n'
+printf '\000\377\n'
+head -c 300000 /dev/zero | tr '\0' x; echo
+printf last`), out))
+	wait(t, in)
+	stop(t, in, 0)
+	want := []string{"one", "two", "three", "a\rb\r", "\x00\xff", strings.Repeat("x", maxLine), strings.Repeat("x", 300000-maxLine), "last"}
+	if diff := cmp.Diff(want, out.all()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What a handler wrote before it answered has been handed over when Drain returns, whoever reads meanwhile.
+func TestDrain(t *testing.T) {
+	p := newProcess(t, ProcessOptions{})
+	fifo := filepath.Join(outsideTmp(t), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := newRecord()
+	in := start(t, p, spec(script(t, `while read -r n; do i=0; while [ $i -lt 50 ]; do echo "$n $i"; i=$((i+1)); done; printf "done $n" >&2; echo >"$ACK"; done <"$FIFO"`),
+		out, "FIFO", fifo, "ACK", fifo+".ack"))
+	if err := syscall.Mkfifo(fifo+".ack", 0o600); err != nil {
+		t.Fatal(err)
+	}
+	to, err := os.OpenFile(fifo, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	ack, err := os.OpenFile(fifo+".ack", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ack.Close()
+	for n := range 50 {
+		fmt.Fprintln(to, n)
+		if _, err := ack.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(in.Drain)
+		}
+		all.Wait()
+		lines := out.all()
+		if got, want := len(lines), 51*(n+1); got != want {
+			t.Fatalf("%d lines after invoke %d, want %d", got, n, want)
+		}
+		if got, want := lines[len(lines)-1], "done "+strconv.Itoa(n); got != want {
+			t.Fatalf("the last line is %q, want %q", got, want)
+		}
+	}
+	stop(t, in, 0)
+}
+
+// A handler that writes without end cannot hold Drain.
+func TestDrainEnds(t *testing.T) {
+	p := newProcess(t, ProcessOptions{})
+	out := newRecord()
+	s := spec(script(t, `exec yes`), out)
+	s.Output = func([]byte) {}
+	in := start(t, p, s)
+	for range 20 {
+		in.Drain()
+	}
+	stop(t, in, 0)
+}
+
+func TestGrace(t *testing.T) {
+	eachWay(t, func(t *testing.T, p *Process) {
+		out := newRecord()
+		in := start(t, p, spec(helperCode(t), out, "MODE", "term"))
+		out.await(t, "pid ")
+		if err := in.(lambda.Freezer).Freeze(); err != nil {
+			t.Fatal(err)
+		}
+		stop(t, in, 20*time.Second)
+		if diff := cmp.Diff(lambda.Exit{Code: 3}, in.Exit()); diff != "" {
+			t.Error(diff)
+		}
+		out.await(t, "asked to end")
+
+		out = newRecord()
+		in = start(t, p, spec(helperCode(t), out, "MODE", "stubborn"))
+		out.await(t, "pid ")
+		stop(t, in, 50*time.Millisecond)
+		if got := in.Exit().Signal; got != "killed" {
+			t.Errorf("a stubborn runtime ended by %q", got)
+		}
+
+		ctx, cancel := context.WithCancel(context.Background())
+		in = start(t, p, spec(helperCode(t), newRecord(), "MODE", "stubborn"))
+		cancel()
+		if err := in.Stop(ctx, time.Hour); err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestFreeze(t *testing.T) {
+	eachWay(t, func(t *testing.T, p *Process) {
+		out := newRecord()
+		in := start(t, p, spec(helperCode(t), out, "MODE", "sleep"))
+		pid, _ := strconv.Atoi(out.await(t, "pid "))
+		f := in.(lambda.Freezer)
+		for range 3 {
+			for range 2 {
+				if err := f.Freeze(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			awaitState(t, in.(*instance), pid, true)
+			for range 2 {
+				if err := f.Thaw(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			awaitState(t, in.(*instance), pid, false)
+		}
+		// A frozen environment can be reset, and the next runtime runs.
+		if err := f.Freeze(); err != nil {
+			t.Fatal(err)
+		}
+		next, err := in.Reset(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the next runtime's line", func() bool { return len(out.all()) == 2 })
+		if err := next.(lambda.Freezer).Freeze(); err != nil {
+			t.Fatal(err)
+		}
+		stop(t, next, 0)
+		// So does one whose slot was left frozen by another.
+		out = newRecord()
+		in = start(t, p, spec(helperCode(t), out, "MODE", "sleep"))
+		out.await(t, "pid ")
+		stop(t, in, 0)
+	})
+}
+
+// awaitState waits until the kernel calls the processes frozen or not.
+func awaitState(t *testing.T, in *instance, pid int, frozen bool) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("frozen=%v", frozen), func() bool {
+		if in.slot.cgroup != "" {
+			return strings.Contains(read(t, string(in.slot.cgroup)+"/cgroup.events"), fmt.Sprintf("frozen %d", map[bool]int{true: 1}[frozen]))
+		}
+		return strings.Contains(read(t, fmt.Sprintf("/proc/%d/status", pid)), "State:\tT") == frozen
+	})
+}
+
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("not seen: " + what)
+		}
+	}
+}
+
+func TestNothingIsLeft(t *testing.T) {
+	for _, how := range []string{"stop", "kill", "reset", "close"} {
+		t.Run(how, func(t *testing.T) {
+			p := newProcess(t, ProcessOptions{})
+			out := newRecord()
+			in := start(t, p, spec(helperCode(t), out, "MODE", "family"))
+			pids := []string{out.await(t, "child true "), out.await(t, "child false "), out.await(t, "pid ")}
+			var err error
+			switch how {
+			case "stop":
+				err = in.Stop(context.Background(), 0)
+			case "kill":
+				err = in.Kill(context.Background())
+			case "reset":
+				_, err = in.Reset(context.Background())
+			case "close":
+				err = p.Close(context.Background())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, pid := range pids {
+				if alive(pid) {
+					t.Errorf("process %s is left", pid)
+				}
+			}
+		})
+	}
+}
+
+// A runtime that ends takes the rest of its group with it.
+func TestGroupEndsWithItsRuntime(t *testing.T) {
+	eachWay(t, func(t *testing.T, p *Process) {
+		out := newRecord()
+		in := start(t, p, spec(script(t, `sleep 1000 & echo child $!; exit 1`), out))
+		child := out.await(t, "child ")
+		wait(t, in)
+		eventually(t, "the end of the child", func() bool { return !alive(child) })
+		stop(t, in, time.Hour)
+	})
+}
+
+// alive tells whether a process runs; one that has ended and was not reaped does not.
+func alive(pid string) bool {
+	text, err := os.ReadFile("/proc/" + pid + "/stat")
+	return err == nil && !strings.Contains(string(text), ") Z ") && !strings.Contains(string(text), ") X ")
+}
+
+func TestKillThenReset(t *testing.T) {
+	eachWay(t, func(t *testing.T, p *Process) {
+		out := newRecord()
+		in := start(t, p, spec(helperCode(t), out, "MODE", "sleep"))
+		first := out.await(t, "pid ")
+		if err := in.Kill(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if alive(first) {
+			t.Error("Kill left the runtime")
+		}
+		in.Drain()
+		next, err := in.Reset(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the next runtime", func() bool { return len(out.all()) == 2 })
+		if _, err := in.Reset(context.Background()); err == nil {
+			t.Error("a used instance was reset")
+		}
+		stop(t, in, 0)
+		if second := strings.TrimPrefix(out.all()[1], "pid "); !alive(second) {
+			t.Error("stopping the used instance ended the next one")
+		}
+		stop(t, next, 0)
+	})
+}
+
+func TestManyAtOnce(t *testing.T) {
+	eachWay(t, func(t *testing.T, p *Process) {
+		before := openFiles(t)
+		var all sync.WaitGroup
+		for range 64 {
+			all.Go(func() {
+				out := newRecord()
+				in, err := p.Start(context.Background(), spec(helperCode(t), out, "MODE", "sleep"))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				out.await(t, "pid ")
+				in.Drain()
+				if err := in.Stop(context.Background(), 0); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if err := p.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if after := openFiles(t); after > before {
+			t.Errorf("%d open files before, %d after", before, after)
+		}
+		if _, err := p.Start(context.Background(), spec(helperCode(t), newRecord())); err == nil {
+			t.Error("a closed Process starts environments")
+		}
+	})
+}
+
+func openFiles(t testing.TB) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+func TestPeakMemory(t *testing.T) {
+	eachWay(t, func(t *testing.T, p *Process) {
+		out := newRecord()
+		in := start(t, p, spec(helperCode(t), out, "MODE", "grow"))
+		out.await(t, "grown")
+		got := in.(lambda.Sampler).PeakMemory()
+		if got < 64<<20 || got > 128<<20 {
+			t.Errorf("%d MiB, of a program that filled 64", got>>20)
+		}
+		stop(t, in, 0)
+		if after := in.(lambda.Sampler).PeakMemory(); after != got {
+			t.Errorf("%d after the end, %d before", after, got)
+		}
+	})
+}
+
+func TestOpenFilesAreLimitedAsOnLambda(t *testing.T) {
+	p := newProcess(t, ProcessOptions{})
+	out := newRecord()
+	// The limit is set after exec: the script waits until it is.
+	in := start(t, p, spec(script(t, `while [ $(ulimit -Hn) != 1024 ]; do :; done; echo soft $(ulimit -Sn)`), out))
+	out.await(t, "soft 1024")
+	stop(t, in, 0)
+}
+
+func TestClosedBeforeUse(t *testing.T) {
+	p := NewProcess(ProcessOptions{TempDir: t.TempDir()})
+	if err := p.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Start(context.Background(), spec(t.TempDir(), newRecord())); !errors.Is(err, errClosed) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLeftoversAreSwept(t *testing.T) {
+	temp := t.TempDir()
+	alive := newProcess(t, ProcessOptions{TempDir: temp, CacheDir: t.TempDir()})
+	alive.Limits()
+	dead := filepath.Join(temp, sessionPrefix+"dead")
+	write(t, filepath.Join(dead, lockName), "")
+	write(t, filepath.Join(dead, "1", "sub", "file"), "")
+	if err := os.Chmod(filepath.Join(dead, "1", "sub"), 0); err != nil {
+		t.Fatal(err)
+	}
+	starting := filepath.Join(temp, sessionPrefix+"starting")
+	if err := os.Mkdir(starting, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	next := NewProcess(ProcessOptions{TempDir: temp, CacheDir: t.TempDir()})
+	next.Limits()
+	for dir, want := range map[string]bool{dead: false, starting: true, alive.session.dir: true} {
+		if _, err := os.Stat(dir); (err == nil) != want {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	if err := next.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	os.Remove(starting)
+}
+
+func TestCheck(t *testing.T) {
+	bin := t.TempDir()
+	write(t, filepath.Join(bin, "node"), "#!/bin/sh\nprintf '/usr/bin/node\\n20.1.2'\n")
+	write(t, filepath.Join(bin, "python3.13"), "#!/bin/sh\necho 'no such version' >&2; exit 1\n")
+	t.Setenv("PATH", bin)
+	p := newProcess(t, ProcessOptions{})
+	fn := func(runtime string) *config.Function {
+		return &config.Function{LogicalID: "F", Name: "f", Runtime: runtime, PackageType: "Zip", At: config.Position{File: "t.yaml", Line: 3}}
+	}
+	image := fn("")
+	image.PackageType = "Image"
+	var got []string
+	for _, f := range []*config.Function{
+		fn("provided.al2023"), fn("nodejs20.x"), fn("nodejs22.x"), fn("nodejs22.x"), fn("python3.13"), fn("python3.12"), fn("java21"), image,
+	} {
+		for _, d := range p.Check(f) {
+			if d.Object != "F" || d.Line != 3 || d.Hint == "" {
+				t.Errorf("incomplete: %+v", d)
+			}
+			got = append(got, fmt.Sprintf("%s %s %s", d.Severity, d.Code, d.Message))
+		}
+	}
+	want := []string{
+		"warning interpreter-version runtime nodejs22.x runs on Node.js 20.1.2 (/usr/bin/node), since no node22 is on PATH",
+		"error interpreter-missing function f has the runtime python3.13, and no Python runs here: " + bin + "/python3.13: exit status 1: no such version",
+		"error interpreter-missing function f has the runtime python3.12, and no Python runs here: none of python3.12, python3, python is on PATH",
+		"error needs-container-executor function f has the runtime java21, which needs the container executor",
+		"error needs-container-executor function f is a container image, which needs the container executor",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFindCgroup(t *testing.T) {
+	const table = `30 1 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw
+41 31 0:38 / /sys/fs/cgroup/uni\040fied rw,relatime shared:9 - cgroup2 cgroup2 rw
+`
+	for _, test := range []struct {
+		path, table string
+		want        cgroup
+	}{
+		{"/", table, "/sys/fs/cgroup/uni fied"},
+		{"/user.slice/x.scope", table, "/sys/fs/cgroup/uni fied/user.slice/x.scope"},
+		{"/docker/abc/x", "41 31 0:38 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n", "/sys/fs/cgroup/x"},
+		{"/other", "41 31 0:38 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n", ""},
+		{"/", "30 1 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n", ""},
+	} {
+		if got := findCgroup(test.path, test.table); got != test.want {
+			t.Errorf("findCgroup(%q) = %q, want %q", test.path, got, test.want)
+		}
+	}
+}
