@@ -108,7 +108,7 @@ func (b *Builder) Close(ctx context.Context) error {
 func (b *Builder) open() error {
 	b.openOnce.Do(func() {
 		if b.store, b.openErr = openStore(b.opts.CacheDir); b.openErr == nil {
-			b.wg.Go(func() { _ = b.store.prune(time.Now()) })
+			b.wg.Go(func() { _ = b.store.prune(b.ctx, time.Now()) })
 		}
 	})
 	return b.openErr

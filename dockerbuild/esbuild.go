@@ -95,7 +95,7 @@ func (j *job) bundle(ctx context.Context, b *bundle) (*Artifact, error) {
 		}
 	}
 	begun := time.Now()
-	b.addFallbacks(j.dir)
+	b.addFallbacks()
 	j.progress(Progress{Step: "esbuild", State: StepStarted})
 	result := api.Build(b.options)
 	var err error
@@ -253,6 +253,10 @@ func (j *job) inputs(metafile string, b *bundle) (snapshot, error) {
 	for d := range dirs {
 		s.addFile(filepath.Join(d, "package.json"))
 		s.addFile(filepath.Join(d, "tsconfig.json"))
+		others, _ := filepath.Glob(filepath.Join(d, "tsconfig*.json")) // one may extend another
+		for _, o := range others {
+			s.addFile(o)
+		}
 	}
 	for _, link := range b.links(j.dir) {
 		s.addFile(filepath.Join(link, "package.json"))

@@ -106,6 +106,21 @@ export const handler = async () => [isNumber(top), import.meta.url.startsWith("f
 {"version": "3.0.0", "main": "i.js"}
 -- node_modules/@aws-sdk/client-s3/i.js --
 exports.S3 = "found";
+-- fn/sub.ts --
+import get from "lib/get";
+import data from "lib/data.json";
+import { a } from "@alias/a";
+export const handler = async () => [get, data, a, new (class C { x = 1 })().x];
+-- fn/alias/a.ts --
+export const a = "alias";
+-- fn/tsconfig.json --
+{"extends": "../tsconfig.base.json", "compilerOptions": {"paths": {"@alias/*": ["./alias/*"]}}}
+-- tsconfig.base.json --
+{"compilerOptions": {"strict": true}}
+-- node_modules/lib/get.js --
+module.exports = "get";
+-- node_modules/lib/data.json --
+{"d": 1}
 -- cts/app.cts --
 export const handler = async () => typeof require;
 -- sdk/app.ts --
@@ -116,6 +131,17 @@ export const handler = async () => S3;
 	f.wantRan("npm install")
 	if got := f.call(a, "app.mjs"); got != `[true,true,"found"]` {
 		t.Errorf("answer %s", got)
+	}
+	sub := f.fn("nodejs20.x", "sub.handler", "fn")
+	c := f.build(sub)
+	if got := f.call(c, "sub.mjs"); got != `["get",{"d":1},"alias",1]` {
+		t.Errorf("answer %s", got)
+	}
+	f.sees(c, "tsconfig.base.json")
+	f.build(sub)
+	f.write("-- tsconfig.base.json --\n{\"compilerOptions\": {\"strict\": false}}\n")
+	if f.build(sub).Cached {
+		t.Error("a change of the base tsconfig.json is not seen")
 	}
 	if got := f.call(f.build(f.fn("nodejs20.x", "app.handler", "cts")), "app.js"); got != `"function"` {
 		t.Errorf("answer %s", got)

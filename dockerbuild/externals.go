@@ -1,6 +1,7 @@
 package dockerbuild
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -24,7 +25,7 @@ type resolving struct{}
 
 // addFallbacks adds the rules that esbuild does not have: AWS's SDK (v3), which Lambda's Node runtimes bring along, stays outside where the user has
 // not installed it; and, if the bundle has externals, so do installed packages that the user's own files import.
-func (b *bundle) addFallbacks(dir string) {
+func (b *bundle) addFallbacks() {
 	b.options.Plugins = []api.Plugin{{Name: "emulate", Setup: func(pb api.PluginBuild) {
 		pb.OnResolve(api.OnResolveOptions{Filter: `^[^./]`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
 			if _, ours := a.PluginData.(resolving); ours || a.Kind == api.ResolveEntryPoint || filepath.IsAbs(a.Path) {
@@ -42,20 +43,21 @@ func (b *bundle) addFallbacks(dir string) {
 				}
 				return api.OnResolveResult{}, nil // esbuild says it in its own words
 			}
-			if b.external != nil && !inModules(a.Importer) && !found.External && b.external.take(a, found.Path, dir, b.options.NodePaths) {
-				return api.OnResolveResult{Path: a.Path, External: true}, nil
+			if b.external == nil || inModules(a.Importer) || found.External {
+				return api.OnResolveResult{}, nil
 			}
-			return api.OnResolveResult{}, nil
+			path, ok := b.external.take(a, found.Path, b.options.NodePaths)
+			return api.OnResolveResult{Path: path, External: ok}, nil
 		})
 	}}}
 }
 
-// take decides whether a package stays outside. Bundled are: what really lies outside of node_modules (a workspace, maybe of TypeScript), ES modules
-// in a CommonJS bundle (older versions of Node cannot require them), and a second version of a package that is already outside.
-func (e *externals) take(a api.OnResolveArgs, file, dir string, nodePaths []string) bool {
+// take decides whether a package stays outside, and under which path it is imported then. Bundled are: what really lies outside of node_modules (a
+// workspace, maybe of TypeScript), what Node could not load from a bundle of this format, and a second version of a package that is already outside.
+func (e *externals) take(a api.OnResolveArgs, file string, nodePaths []string) (path string, ok bool) {
 	real, err := filepath.EvalSymlinks(file)
-	if err != nil || !inModules(real) || !e.esm && a.Kind != api.ResolveJSDynamicImport && moduleFormat(real) == "esm" {
-		return false
+	if err != nil || !inModules(real) || !e.loadable(a.Kind, real) {
+		return "", false
 	}
 	name := packageName(a.Path)
 	found := findModule(a.ResolveDir, name)
@@ -65,15 +67,46 @@ func (e *externals) take(a api.OnResolveArgs, file, dir string, nodePaths []stri
 		}
 	}
 	if found == "" {
-		return false // an alias of a tsconfig.json
+		return "", false // an alias of a tsconfig.json
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if have, ok := e.dirs[name]; ok && have != found {
-		return false
+		return "", false
 	}
 	e.dirs[name] = found
-	return true
+	if e.esm && a.Path != name {
+		return exactPath(a.Path, name, found, real), true
+	}
+	return a.Path, true
+}
+
+// loadable says whether Node can load a package's file from the bundle. Versions before 22.12 cannot require an ES module; an import of JSON wants
+// an attribute that TypeScript's users need not write.
+func (e *externals) loadable(kind api.ResolveKind, real string) bool {
+	switch {
+	case e.esm:
+		return filepath.Ext(real) != ".json"
+	case kind == api.ResolveJSDynamicImport:
+		return true
+	}
+	return moduleFormat(real) != "esm"
+}
+
+// exactPath is the import of a file within a package as an ES module must write it, with its extension, where the package does not name its entries
+// itself (exports).
+func exactPath(imported, name, dir, real string) string {
+	var pkg struct {
+		Exports json.RawMessage `json:"exports"`
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "package.json"))
+	if err == nil && json.Unmarshal(b, &pkg) == nil && pkg.Exports != nil {
+		return imported
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil || !within(real, dir) {
+		return imported
+	}
+	return name + "/" + filepath.ToSlash(relative(real, dir))
 }
 
 // packageName is the package of an import: its first path element, or two where it has a scope.

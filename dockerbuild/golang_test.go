@@ -308,3 +308,67 @@ func TestGoSharedCache(t *testing.T) {
 		t.Errorf("says %q", got)
 	}
 }
+
+// New files that match an embed pattern change the program; so does a vendored package.
+func TestGoEmbedAndVendor(t *testing.T) {
+	f := newFixture(t, `
+-- go.mod --
+module example.test/app
+
+go 1.24
+
+require example.test/dep v1.0.0
+-- vendor/modules.txt --
+# example.test/dep v1.0.0
+## explicit; go 1.24
+example.test/dep
+-- vendor/example.test/dep/dep.go --
+package dep
+
+const V = "vendored"
+-- fn/main.go --
+package main
+
+import (
+	"embed"
+	"io/fs"
+
+	"example.test/dep"
+)
+
+//go:embed glob/*.txt all:tree
+var files embed.FS
+
+func main() {
+	n := 0
+	fs.WalkDir(files, ".", func(_ string, d fs.DirEntry, _ error) error {
+		if !d.IsDir() {
+			n++
+		}
+		return nil
+	})
+	println(n, dep.V)
+}
+-- fn/glob/a.txt --
+-- fn/tree/deep/b --
+`)
+	fn := f.fn("provided.al2023", "bootstrap", "fn")
+	check := func(want string) {
+		t.Helper()
+		if got := f.run(f.build(fn)); got != want {
+			t.Errorf("says %q, want %q", got, want)
+		}
+	}
+	check("2 vendored")
+	f.write("-- fn/glob/c.txt --\n")
+	check("3 vendored")
+	f.write("-- fn/tree/deep/.d --\n")
+	check("4 vendored")
+	f.write("-- fn/tree/e/f --\n")
+	check("5 vendored")
+	f.write("-- vendor/example.test/dep/dep.go --\npackage dep\n\nconst V = \"changed\"\n")
+	check("5 changed")
+	a := f.build(fn)
+	f.sees(a, "vendor/example.test/dep/dep.go")
+	f.fresh(fn, a)
+}

@@ -195,7 +195,7 @@ func (s *store) renew() {
 }
 
 // prune removes entries, records and unfinished folders that nothing has used for long. It runs at most once a day over all emulators.
-func (s *store) prune(now time.Time) error {
+func (s *store) prune(ctx context.Context, now time.Time) error {
 	mark := filepath.Join(s.dir, "pruned")
 	if st, err := os.Stat(mark); err == nil && now.Sub(st.ModTime()) < 24*time.Hour {
 		return nil
@@ -206,7 +206,7 @@ func (s *store) prune(now time.Time) error {
 	_ = os.Chtimes(mark, now, now)
 	var errs []error
 	for _, kind := range kinds() {
-		errs = append(errs, s.pruneKind(kind, now))
+		errs = append(errs, s.pruneKind(ctx, kind, now))
 	}
 	errs = append(errs, removeOld(filepath.Join(s.dir, "records"), now.Add(-keep)), removeOld(filepath.Join(s.dir, "tmp"), now.Add(-24*time.Hour)),
 		removeOld(filepath.Join(s.dir, "used"), now.Add(-2*keep)))
@@ -214,13 +214,16 @@ func (s *store) prune(now time.Time) error {
 }
 
 // pruneKind renames an old entry away before it is removed, so that nobody ever finds half of one.
-func (s *store) pruneKind(kind string, now time.Time) error {
+func (s *store) pruneKind(ctx context.Context, kind string, now time.Time) error {
 	entries, err := os.ReadDir(filepath.Join(s.dir, kind))
 	if err != nil {
 		return fmt.Errorf("prune the cache: %w", err)
 	}
 	var errs []error
 	for _, e := range entries {
+		if ctx.Err() != nil {
+			break // the emulator closes; what is left goes another day
+		}
 		st, err := os.Stat(filepath.Join(s.dir, "used", kind+"-"+e.Name()))
 		if errors.Is(err, fs.ErrNotExist) {
 			st, err = e.Info()

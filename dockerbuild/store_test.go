@@ -86,7 +86,7 @@ func TestPrune(t *testing.T) {
 	s.renew()
 	check := func(want string) {
 		t.Helper()
-		if err := s.prune(now); err != nil {
+		if err := s.prune(context.Background(), now); err != nil {
 			t.Fatal(err)
 		}
 		got, _ := filepath.Glob(filepath.Join(s.dir, "go", "*"))
