@@ -88,7 +88,8 @@ func (fr *functionReader) codeURI() {
 	switch {
 	case fr.f.PackageType == "Image", uri == nil && (fr.has("InlineCode") || fr.has("CodeUri")):
 	case uri == nil:
-		fr.errorf(fr.owner, "missing-property", "CodeUri: the folder of the sources", "%s has neither CodeUri nor InlineCode", fr.what())
+		fr.warnf(fr.owner, "missing-property", "CodeUri: the folder of the sources", "%s has no CodeUri: its code is taken from the template's folder, as the SAM CLI does", fr.what())
+		fr.f.Code.Dir = fr.project.Dir
 	case uri.kind == mapKind:
 		fr.s3(uri, uri.get("Bucket").textOr("?"))
 	case !uri.isScalar():

@@ -1,16 +1,8 @@
 package config
 
 import (
-	"regexp"
-	"slices"
+	"strconv"
 	"strings"
-	"time"
-)
-
-// The longest timeouts of integrations. Source: spec apigateway.md §1.10, §2.8.
-const (
-	maxTimeoutREST = 29 * time.Second
-	maxTimeoutHTTP = 30 * time.Second
 )
 
 // api reads one entry of emulate.yaml's apis.
@@ -36,17 +28,40 @@ func (n *nativeFile) api(fl *field, opts Options) {
 		p.wrongType(routes, "routes", "a map")
 		return
 	}
+	tree := restTree{}
 	for i := range routes.fields {
-		n.route(api, p, &routes.fields[i])
+		n.route(api, tree, &routes.fields[i])
+	}
+	if api.Kind == REST {
+		p.restCORS(api)
 	}
 }
 
-var (
-	stageNamePattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
-	routeMethods     = strings.Fields("GET POST PUT DELETE PATCH HEAD OPTIONS ANY")
-	pathPart         = regexp.MustCompile(`^(\{[a-zA-Z0-9._-]+\}|[^{}]*)$`)
-	greedyPart       = regexp.MustCompile(`^\{[a-zA-Z0-9._-]+\+\}$`)
-)
+// restCORS gives a REST API the OPTIONS methods that answer preflight requests: REST APIs have no CORS of their own, so that handlers must set the
+// headers of the answers themselves.
+func (p *props) restCORS(api *API) {
+	c := p.cors()
+	if c == nil {
+		return
+	}
+	if len(c.ExposeHeaders) > 0 {
+		p.errorf(p.key("cors"), "wrong-value", "set Access-Control-Expose-Headers in the handler", "exposeHeaders has no meaning in a REST API's preflight answer")
+	}
+	if len(c.AllowOrigins) > 1 {
+		p.errorf(p.key("cors"), "wrong-value", "", "a REST API's preflight answer names one origin")
+	}
+	f := preflight{
+		status: 200, origin: strings.Join(c.AllowOrigins, ","), headers: strings.Join(c.AllowHeaders, ","), methods: strings.Join(c.AllowMethods, ","),
+		credentials: c.AllowCredentials,
+	}
+	if f.methods == "*" {
+		f.methods = ""
+	}
+	if c.MaxAge != nil {
+		f.maxAge = strconv.Itoa(*c.MaxAge)
+	}
+	api.addPreflight(f)
+}
 
 // stages reads stage (one name) or stages (a list of names, or a map of names to {variables}); variables are those of every stage.
 func (p *props) stages(kind APIKind, override string) []Stage {
@@ -54,9 +69,7 @@ func (p *props) stages(kind APIKind, override string) []Stage {
 	shared := p.textMap("variables")
 	var stages []Stage
 	add := func(at *node, name string, variables map[string]string) {
-		if !stageNamePattern.MatchString(name) && (kind != HTTP || name != "$default") {
-			p.errorf(at, "wrong-value", "", "the stage name %q must be letters, digits, - and _", name)
-		}
+		p.checkStageName(at, kind, name)
 		if variables == nil {
 			variables = shared
 		}
@@ -87,7 +100,7 @@ func (p *props) stages(kind APIKind, override string) []Stage {
 }
 
 // route reads "GET /path: function" or "GET /path: {function, timeout, payload}".
-func (n *nativeFile) route(api *API, p *props, fl *field) {
+func (n *nativeFile) route(api *API, tree restTree, fl *field) {
 	r := Route{At: fl.key.pos(), Integration: Integration{Type: LambdaProxy, PayloadFormat: "1.0"}}
 	sc := n.in(api.LogicalID, &r.Broken)
 	v := fl.value
@@ -102,7 +115,7 @@ func (n *nativeFile) route(api *API, p *props, fl *field) {
 	} else if rp.has("payload") && rp.text("payload") != "1.0" {
 		rp.errorf(rp.raw("payload"), "wrong-value", "", "a rest API's payload is always 1.0")
 	}
-	r.Integration.Timeout = rp.duration("timeout", 0, 50*time.Millisecond, limit)
+	r.Integration.Timeout = rp.duration("timeout", 0, minIntegrationTimeout, limit)
 	r.Method, r.Path = rp.routeKey(api.Kind, fl)
 	n.target(rp, &r.Integration)
 	key := r.Key()
@@ -111,6 +124,9 @@ func (n *nativeFile) route(api *API, p *props, fl *field) {
 			rp.errorf(fl.key, "duplicate-route", "", "the route %s is given twice", key)
 			return
 		}
+	}
+	if problem := tree.add(r.Path); api.Kind == REST && problem != "" {
+		rp.errorf(fl.key, "wrong-route", "", "%s", problem)
 	}
 	api.Routes = append(api.Routes, r)
 }
@@ -129,19 +145,8 @@ func (p *props) routeKey(kind APIKind, fl *field) (method, path string) {
 		p.errorf(fl.key, "wrong-route", "METHOD /path, such as GET /users/{id}", "%q is no route", fl.name)
 		return strings.ToUpper(method), path
 	}
-	if !slices.Contains(routeMethods, strings.ToUpper(method)) {
-		p.errorf(fl.key, "wrong-route", oneOf(method, routeMethods), "unknown method %q", method)
-	}
-	parts := strings.Split(path[1:], "/")
-	for i, part := range parts {
-		switch greedy := greedyPart.MatchString(part); {
-		case greedy && i < len(parts)-1:
-			p.errorf(fl.key, "wrong-route", "", "%s must be the last part of the path", part)
-		case !greedy && !pathPart.MatchString(part):
-			p.errorf(fl.key, "wrong-route", "{name} or {name+}", "the part %q of the path is neither text nor one variable in braces", part)
-		}
-	}
-	return strings.ToUpper(method), path
+	p.checkPath(fl.key, kind, path)
+	return p.checkMethod(fl.key, method), path
 }
 
 // target finds the function of a route, "name" or "name:alias".

@@ -71,6 +71,13 @@ func (t *template) checkSections() {
 			t.errorf(f.key, "wrong-type", "", "%s must be a map, not %s", f.name, f.value.kind)
 		}
 	}
+	if globals := t.root.get("Globals"); globals != nil {
+		for _, f := range globals.fields {
+			if _, ok := globalsSections[f.name]; !ok {
+				t.errorf(f.key, "unknown-section", didYouMean(f.name, keys(globalsSections)), "unknown section %q of Globals", f.name)
+			}
+		}
+	}
 }
 
 func (t *template) checkTransform() {
