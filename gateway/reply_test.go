@@ -277,6 +277,7 @@ func FuzzReply(f *testing.F) {
 	f.Add([]byte(`{"statusCode":200,"headers":{"a":"b"},"multiValueHeaders":{"A":["c"]},"body":"aGk=","isBase64Encoded":true}`))
 	f.Add([]byte(`{"statusCode":"201","cookies":["a=b"],"body":null}`))
 	f.Add([]byte(`"text"`))
+	f.Add([]byte(`{"":true}`))
 	f.Fuzz(func(t *testing.T, payload []byte) { checkReply(t, payload) })
 }
 
