@@ -63,7 +63,7 @@ func (p *Project) setVariable(v variable) {
 func (l *loader) envFile(p *Project) ([]variable, error) {
 	name := l.opts.EnvFile
 	if name == "" {
-		name = filepath.Join(l.dirOf(p), ".env")
+		name = filepath.Join(l.dir, ".env")
 		if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
 			return nil, nil
 		}
@@ -89,19 +89,6 @@ func (l *loader) envFile(p *Project) ([]variable, error) {
 		l.errorf(e.at, "syntax", "", "%s", e.message)
 	}
 	return vars, nil
-}
-
-// dirOf is the project's folder as the user would write it.
-func (l *loader) dirOf(p *Project) string {
-	if p.File == "" {
-		return l.opts.Path
-	}
-	if filepath.Base(l.opts.Path) == filepath.Base(p.File) {
-		if info, err := os.Stat(l.opts.Path); err == nil && !info.IsDir() {
-			return filepath.Dir(l.opts.Path)
-		}
-	}
-	return l.opts.Path
 }
 
 // samEnv reads SAM's JSON: {"FunctionLogicalId": {"KEY": "VALUE"}, "Parameters": {"KEY": "VALUE"}}, the latter for every function. A function's

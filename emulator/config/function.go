@@ -81,20 +81,25 @@ func (r *functionReader) runtime(runtime, handler string) {
 		return
 	}
 	hint := ""
-	if guess := detect(r.f.Code.Dir); guess != nil {
-		hint = fmt.Sprintf("the code looks like %s: %s", runtime, guess.runtime)
-	}
-	if r.require(runtime, hint) {
-		if r.f.Runtime = r.text(runtime); r.f.Runtime != "" {
-			r.checkRuntime(runtime, r.f.Runtime)
+	if !r.has(runtime) {
+		if g := detect(r.f.Code.Dir); g != nil {
+			hint = fmt.Sprintf("the code looks like %s: %s", runtime, g.runtime)
 		}
+	}
+	if v := r.value(runtime); r.require(runtime, hint) && v != nil && v.isScalar() {
+		r.f.Runtime = v.text
+		r.checkRuntime(runtime, v.text)
+	} else if v != nil {
+		r.wrongType(v, runtime, "text")
 	}
 	hint = ""
 	if isProvided(r.f.Runtime) {
 		hint = "provided runtimes ignore it, but AWS wants it: " + handler + ": bootstrap"
 	}
 	if r.require(handler, hint) {
-		r.f.Handler = r.text(handler)
+		if r.f.Handler = r.text(handler); r.f.Handler == "" && r.value(handler) != nil && r.value(handler).isScalar() {
+			r.errorf(r.key(handler), "wrong-value", hint, "%s is empty", handler)
+		}
 	}
 }
 

@@ -330,6 +330,10 @@ func (t *template) functionLayers(fr *functionReader, local map[string]string) {
 		case known && dir != "":
 			fr.f.Layers = append(fr.f.Layers, dir)
 		case known:
+			// The layer's own error was reported; only with lenience the function runs, and must say what it lacks.
+			if fr.d.lenient {
+				fr.warnf(it, "path-not-found", "", "function %s runs without the layer %s", fr.f.LogicalID, layerName(it.text))
+			}
 		case strings.HasPrefix(it.text, "arn:"):
 			fr.warnf(it, "remote-layer", fmt.Sprintf("unpack it into a folder, and name that by an AWS::Serverless::LayerVersion with ContentUri: %s", filepath.Join("layers", layerName(it.text))),
 				"layer %s is not in this template: the function runs without it", it.text)

@@ -14,7 +14,7 @@ type Options struct {
 	// Path is a folder or a configuration file; "" means ".".
 	Path string
 	// Parameters are the values of --parameter KEY=VALUE. A key "resolve:ssm:/my/name" gives the value of {{resolve:ssm:/my/name}}, a key
-	// "ImportValue:name" that of Fn::ImportValue.
+	// "ImportValue:name" that of Fn::ImportValue, a key "Resource.Attribute" that of Fn::GetAtt (a nested stack's "Nested.Outputs.Name").
 	Parameters map[string]string
 	// EnvFile is the path of --env-file: KEY=VALUE lines or SAM's JSON. "" looks for .env beside the project file.
 	EnvFile string
@@ -54,6 +54,8 @@ type loader struct {
 	scope
 	opts Options
 	d    *diagnostics
+	// dir is the project's folder as the user would write it.
+	dir string
 }
 
 func newLoader(o Options) *loader {
@@ -70,6 +72,7 @@ func (l *loader) load() (*Project, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the project's folder: %w", err)
 	}
+	l.dir = f.dir
 	p := &Project{Dir: dir}
 	at := &node{src: &source{name: f.name}}
 	if f.name == "" {
@@ -126,6 +129,8 @@ const (
 	serverless format = "a Serverless Framework file"
 	openAPI    format = "an OpenAPI document"
 	up         format = "an up.json"
+	// misnamed is an emulate.yaml by a name that is not looked for: it must not be passed over in silence.
+	misnamed format = "a misnamed emulate.yaml"
 )
 
 // conventional are the file names that are looked for in a folder, in this order (CONTRACT.md).
@@ -163,6 +168,11 @@ func find(path string) (found, error) {
 			return found{dir: path, name: filepath.Join(path, c.name), format: c.format}, nil
 		}
 	}
+	for _, e := range entries {
+		if e.Name() == "emulate.yml" || e.Name() == "emulate.json" {
+			return found{dir: path, name: filepath.Join(path, e.Name()), format: misnamed}, nil
+		}
+	}
 	return found{dir: path}, nil
 }
 
@@ -193,6 +203,8 @@ func (l *loader) file(p *Project, f found, data []byte) {
 		loadNative(root, p, l.opts, l.scope)
 	case sam:
 		loadTemplate(root, p, l.opts, l.scope)
+	case misnamed:
+		l.errorf(root, "misnamed-file", "call it emulate.yaml", "a file called %s is not looked for", filepath.Base(f.name))
 	case "":
 		l.errorf(root, "unknown-format", "a template has Resources, an emulate.yaml has functions or apis", "cannot tell what kind of configuration this is")
 	default:

@@ -177,7 +177,11 @@ func (r *functionReader) nativeInline() {
 }
 
 func (r *functionReader) guessRuntime(code *node) {
-	f, g := r.f, detect(r.f.Code.Dir)
+	f := r.f
+	if f.Runtime != "" && f.Handler != "" {
+		return
+	}
+	g := detect(f.Code.Dir)
 	if f.Runtime == "" && !r.has("runtime") {
 		if g == nil {
 			r.errorf(code, "missing-property", "give it a runtime; looked for "+lookedFor, "the files of %s do not tell its runtime", code.text)

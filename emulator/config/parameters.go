@@ -22,6 +22,12 @@ func (t *template) checkParameters() {
 		if strings.HasPrefix(name, "resolve:") || strings.HasPrefix(name, "ImportValue:") {
 			continue
 		}
+		if id, _, dotted := strings.Cut(name, "."); dotted {
+			if all := t.root.get("Resources"); all.get(id) == nil {
+				t.errorf(t.root, "unknown-parameter", didYouMean(id, all.names()), "--parameter %s: the template has no resource %s", name, id)
+			}
+			continue
+		}
 		if section.get(name) == nil {
 			at := t.root
 			if f := t.root.field("Parameters"); f != nil {

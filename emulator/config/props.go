@@ -86,8 +86,11 @@ func note(n string) string {
 	return ": " + n
 }
 
-// has says whether a property is given, even if by an expression that fails or AWS::NoValue.
-func (p *props) has(name string) bool { return p.node.get(name) != nil }
+// has says whether a property is given, even if by an expression that fails; AWS::NoValue gives nothing.
+func (p *props) has(name string) bool {
+	v := p.node.get(name)
+	return v != nil && p.eval(v, p.scope) != nil
+}
 
 // key is the place of a property's name, or the resource's own where it is not given.
 func (p *props) key(name string) *node {

@@ -143,7 +143,7 @@ func (t *template) pseudo(at *node, name string, sc scope) *node {
 	return at.unknown()
 }
 
-// attribute gives the value of Fn::GetAtt.
+// attribute gives the value of Fn::GetAtt: what --parameter RESOURCE.ATTRIBUTE=VALUE says, else a value of the right form.
 func (t *template) attribute(at *node, id, attr string, sc scope) *node {
 	r := t.resource(id)
 	if r == nil {
@@ -151,6 +151,13 @@ func (t *template) attribute(at *node, id, attr string, sc scope) *node {
 			return at.str(v)
 		}
 		t.unresolved(at, id, sc)
+		return at.unknown()
+	}
+	if v, given := t.opts.Parameters[id+"."+attr]; given {
+		return at.str(v)
+	}
+	if strings.HasPrefix(attr, "Outputs.") {
+		sc.errorf(at, "unresolved-output", fmt.Sprintf("--parameter '%s.%s=VALUE'", id, attr), "the outputs of the nested stack %s are not known here", id)
 		return at.unknown()
 	}
 	lv := t.localValue(r)
