@@ -22,24 +22,32 @@ type bundle struct {
 	deps  *nodeDeps
 	// external are the packages that stay outside of the bundle, and the folders where they are. nil bundles everything.
 	external *externals
+	// tree is the digest of the code's folder where its other files belong to the artifact, too; "" where only the bundle does.
+	tree string
 }
 
 // typescript bundles a TypeScript handler (no BuildMethod given): the user's own files, with installed packages left outside and linked beside the
-// bundle, so that native modules, packages that look at their own files, and singletons work. The format is that of the file, as TypeScript and Node
-// have it: .mts, or .ts below "type": "module", is ESM.
+// bundle, so that native modules, packages that look at their own files, and singletons work. The folder's other files (templates, data) are linked
+// beside it, too. The format is that of the file, as TypeScript and Node have it: .mts, or .ts below "type": "module", is ESM.
 func (j *job) typescript(ctx context.Context, entry string) (*Artifact, error) {
 	deps, err := j.dependencies(ctx)
 	if err != nil {
 		return nil, err
 	}
 	flags := []string{"--format=cjs", "--target=node" + nodeMajor(j.fn.Runtime), "--sourcemap", "--sources-content=false", "--keep-names"}
-	if moduleFormat(entry) == "esm" {
+	switch {
+	case moduleFormat(entry) == "esm":
 		flags[0] = "--format=esm"
 		flags = append(flags, "--out-extension:.js=.mjs")
+	case filepath.Ext(entry) == ".cts":
+		flags = append(flags, "--out-extension:.js=.cjs")
 	}
 	b, err := j.newBundle(append(flags, entry), deps)
 	if err != nil {
 		return nil, err
+	}
+	if b.tree, err = treeDigest(j.dir); err != nil {
+		return nil, fmt.Errorf("read code: %w", err)
 	}
 	b.options.Outbase = j.dir
 	b.external = &externals{dirs: map[string]string{}, esm: b.options.Format == api.FormatESModule}
@@ -85,7 +93,7 @@ func (j *job) newBundle(flags []string, deps *nodeDeps) (*bundle, error) {
 
 // bundle runs esbuild, unless nothing that it read last time has changed.
 func (j *job) bundle(ctx context.Context, b *bundle) (*Artifact, error) {
-	settings := hash(append([]string{"esbuild 1", fmt.Sprint(b.external != nil)}, b.flags...)...)
+	settings := hash(append([]string{"esbuild 1", b.tree}, b.flags...)...)
 	rec := j.store.record(j.key, settings)
 	now := newSnapshot()
 	if rec != nil {
@@ -121,7 +129,7 @@ func (j *job) bundle(ctx context.Context, b *bundle) (*Artifact, error) {
 
 // storeBundle writes the output, and links the packages that stayed outside beside it.
 func (j *job) storeBundle(ctx context.Context, b *bundle, files []api.OutputFile) (*Artifact, error) {
-	parts := []string{"bundle"}
+	parts := []string{"bundle", b.tree}
 	for _, f := range files {
 		parts = append(parts, relative(f.Path, b.options.Outdir), f.Hash)
 	}
@@ -140,7 +148,10 @@ func (j *job) storeBundle(ctx context.Context, b *bundle, files []api.OutputFile
 				return fmt.Errorf("write bundle: %w", err)
 			}
 		}
-		return linkModules(tmp, links)
+		if err := linkModules(tmp, links); err != nil || b.tree == "" {
+			return err
+		}
+		return linkRest(j.dir, tmp)
 	})
 	if err != nil {
 		return nil, err
@@ -220,7 +231,7 @@ func nodeMajor(runtime string) string {
 	return major
 }
 
-// inputs looks at what esbuild read: files, the names in the user's folders (a new file can change how an import is found), and the package.json and
+// inputs looks at what esbuild read: the user's files, the manifests of installed packages, the names in the user's folders (a new file can change how an import is found), and the package.json and
 // tsconfig.json that hold for them, there or not.
 func (j *job) inputs(metafile string, b *bundle) (snapshot, error) {
 	var meta struct {
@@ -239,8 +250,12 @@ func (j *job) inputs(metafile string, b *bundle) (snapshot, error) {
 		if _, err := os.Stat(file); err != nil {
 			continue // a module of esbuild's own making, such as "(disabled):fs"
 		}
-		s.addFile(file)
-		if !inModules(file) {
+		switch pkg := installedManifest(file); {
+		case within(file, j.store.dir): // never changes
+		case pkg != "":
+			s.addFile(pkg)
+		default:
+			s.addFile(file)
 			s.addDir(filepath.Dir(file), true)
 			for d := filepath.Dir(file); !dirs[d]; d = filepath.Dir(d) {
 				dirs[d] = true
@@ -262,6 +277,18 @@ func (j *job) inputs(metafile string, b *bundle) (snapshot, error) {
 		s.addFile(filepath.Join(link, "package.json"))
 	}
 	return s, nil
+}
+
+// installedManifest is the package.json of the installed package that a file belongs to; "" for the user's own files. A bundle may hold thousands of
+// such files; an install changes this one.
+func installedManifest(file string) string {
+	const modules = string(filepath.Separator) + "node_modules" + string(filepath.Separator)
+	i := strings.LastIndex(file, modules)
+	if i < 0 {
+		return ""
+	}
+	i += len(modules)
+	return filepath.Join(file[:i], filepath.FromSlash(packageName(filepath.ToSlash(file[i:]))), "package.json")
 }
 
 // watch is the watcher's list of what lies outside of node_modules and exists.

@@ -121,8 +121,13 @@ export const a = "alias";
 module.exports = "get";
 -- node_modules/lib/data.json --
 {"d": 1}
--- cts/app.cts --
-export const handler = async () => typeof require;
+-- cts/package.json --
+{"type": "module"}
+-- cts/src/app.cts --
+import { readFileSync } from "node:fs";
+export const handler = async () => typeof require + readFileSync(__dirname + "/../data/x.txt", "utf8").trim();
+-- cts/data/x.txt --
+one
 -- sdk/app.ts --
 import { S3 } from "@aws-sdk/client-dynamodb";
 export const handler = async () => S3;
@@ -143,8 +148,15 @@ export const handler = async () => S3;
 	if f.build(sub).Cached {
 		t.Error("a change of the base tsconfig.json is not seen")
 	}
-	if got := f.call(f.build(f.fn("nodejs20.x", "app.handler", "cts")), "app.js"); got != `"function"` {
+	cts := f.fn("nodejs20.x", "src/app.handler", "cts")
+	one := f.build(cts)
+	if got := f.call(one, "src/app.cjs"); got != `"functionone"` {
 		t.Errorf("answer %s", got)
+	}
+	f.write("-- cts/data/x.txt --\ntwo\n")
+	two := f.build(cts)
+	if got := f.call(two, "src/app.cjs"); got != `"functiontwo"` || two.Digest == one.Digest {
+		t.Errorf("answer %s of %s, before %s", got, two.Digest, one.Digest)
 	}
 	b := f.build(f.fn("nodejs20.x", "app.handler", "sdk"))
 	code, err := os.ReadFile(filepath.Join(b.Dir, "app.js"))

@@ -154,6 +154,31 @@ func linkModules(dir string, links map[string]string) error {
 	return nil
 }
 
+// linkRest links the files of the code's folder that are not TypeScript and not made by the bundle.
+func linkRest(dir, to string) error {
+	files, _, err := walkTree(dir)
+	if err != nil {
+		return fmt.Errorf("link files: %w", err)
+	}
+	for _, f := range files {
+		switch filepath.Ext(f.path) {
+		case ".ts", ".mts", ".cts", ".tsx":
+			continue
+		}
+		link := filepath.Join(to, relative(f.path, dir))
+		if _, err := os.Lstat(link); err == nil || f.info.IsDir() || inModules(link) {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+			return fmt.Errorf("link files: %w", err)
+		}
+		if err := os.Symlink(f.path, link); err != nil {
+			return fmt.Errorf("link files: %w", err)
+		}
+	}
+	return nil
+}
+
 // inModules says whether a file belongs to an installed package.
 func inModules(path string) bool {
 	return slices.Contains(strings.Split(filepath.ToSlash(path), "/"), "node_modules")
