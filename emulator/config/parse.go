@@ -94,12 +94,16 @@ func (p *parser) count(n *node, depth int) bool {
 	return true
 }
 
-func (p *parser) addField(n *node, f field) {
-	if old := n.field(f.name); old != nil {
-		p.errorf(f.key, "duplicate-key", "", "%q is given twice; it was given in line %d before", f.name, old.key.line)
+// addField adds an entry to a map. Of a key that is given twice the last counts, as for SAM's and AWS's own readers; index knows where keys are.
+func (p *parser) addField(n *node, index map[string]int, f field) {
+	i, twice := index[f.name]
+	if !twice {
+		index[f.name] = len(n.fields)
+		n.fields = append(n.fields, f)
 		return
 	}
-	n.fields = append(n.fields, f)
+	p.warnf(f.key, "duplicate-key", "", "%q is given twice: this one counts, that of line %d does not", f.name, n.fields[i].key.line)
+	n.fields[i] = f
 }
 
 func (p *parser) yaml() *node {
@@ -166,7 +170,7 @@ func (p *parser) fromTag(y *yaml.Node, n *node, depth int) *node {
 func (p *parser) mapping(y *yaml.Node, n *node, depth int) {
 	n.kind = mapKind
 	var merged []*yaml.Node
-	seen := make(map[string]int, len(y.Content)/2)
+	index := make(map[string]int, len(y.Content)/2)
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		k, v := y.Content[i], y.Content[i+1]
 		if k.Kind == yaml.AliasNode {
@@ -181,12 +185,7 @@ func (p *parser) mapping(y *yaml.Node, n *node, depth int) {
 			p.fail(key, "syntax", "", "a key must be text")
 			return
 		}
-		if line, dup := seen[k.Value]; dup {
-			p.errorf(key, "duplicate-key", "", "%q is given twice; it was given in line %d before", k.Value, line)
-			continue
-		}
-		seen[k.Value] = k.Line
-		n.fields = append(n.fields, field{name: k.Value, key: key, value: p.fromYAML(v, depth+1)})
+		p.addField(n, index, field{name: k.Value, key: key, value: p.fromYAML(v, depth+1)})
 	}
 	for _, m := range merged {
 		p.merge(n, m, depth)
@@ -303,6 +302,7 @@ func (p *parser) jsonContainer(n *node, open json.Delim, depth int) {
 	if open == '{' {
 		n.kind = mapKind
 	}
+	index := map[string]int{}
 	for p.dec.More() && !p.failed {
 		if open == '[' {
 			n.items = append(n.items, p.jsonValue(depth+1))
@@ -314,7 +314,7 @@ func (p *parser) jsonContainer(n *node, open json.Delim, depth int) {
 		}
 		key.kind, key.text = stringKind, tok.(string)
 		value := p.jsonValue(depth + 1)
-		p.addField(n, field{name: key.text, key: key, value: value})
+		p.addField(n, index, field{name: key.text, key: key, value: value})
 	}
 	if !p.failed {
 		p.token()
