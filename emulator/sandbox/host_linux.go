@@ -19,8 +19,11 @@ type host struct {
 	cgroups cgroup
 
 	spawner  *spawner
+	exits    *exits
 	null     *os.File
 	watchdog *watchdog
+	// manyFiles says that processes may have more open files than on Lambda.
+	manyFiles bool
 }
 
 // openHost starts the spawner and the watchdog, and finds out what is permitted. That a process can be started into our cgroup is known once the
@@ -35,6 +38,9 @@ func openHost(o ProcessOptions, s *session) (_ *host, err error) {
 	if h.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
 		return nil, err
 	}
+	if h.exits, err = startExits(); err != nil {
+		return nil, err
+	}
 	h.spawner = startSpawner(!o.NoPrivateTmp)
 	if !o.NoCgroups {
 		h.cgroups = makeCgroup(s)
@@ -47,6 +53,8 @@ func openHost(o ProcessOptions, s *session) (_ *host, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the watchdog: %w", err)
 	}
+	var files unix.Rlimit
+	h.manyFiles = unix.Getrlimit(unix.RLIMIT_NOFILE, &files) == nil && files.Max > lambdaFiles
 	h.tellLimits(o)
 	return h, s.note(h.cgroups)
 }
@@ -70,8 +78,8 @@ func (h *host) private() bool { return h.spawner.namespace >= 0 }
 // child is a started process, the leader of its group.
 type child struct {
 	pid int
-	// exited is the pidfd in the runtime's poller; nil on kernels without.
-	exited *os.File
+	// pidfd is -1 on kernels without.
+	pidfd int
 }
 
 // start makes the process that l describes. All that does not need the spawner's thread is done here.
@@ -89,14 +97,9 @@ func (h *host) start(l *launch, output writeEnd) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &child{pid: pid}
-	if pidfd >= 0 {
-		unix.SetNonblock(pidfd, true)
-		c.exited = os.NewFile(uintptr(pidfd), "pidfd")
-	}
 	h.watchdog.register(pid)
-	limitFiles(pid)
-	return c, nil
+	h.limitFiles(pid)
+	return &child{pid: pid, pidfd: pidfd}, nil
 }
 
 // intoCgroup lets a process begin its life in c; done is to be called when it has.
@@ -112,46 +115,29 @@ func intoCgroup(sys *syscall.SysProcAttr, c cgroup) (done func(), err error) {
 	return func() { syscall.Close(fd) }, nil
 }
 
-// limitFiles gives a process Lambda's limit of open files, 1,024 (spec lambda.md §5.2), where it has more. A runtime that has asked for its limit
-// in the microseconds since exec has seen the host's.
-func limitFiles(pid int) {
-	var now unix.Rlimit
-	if unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &now) == nil && now.Max > lambdaFiles {
+// lambdaFiles is Lambda's limit of open files (spec lambda.md §5.2).
+const lambdaFiles = 1024
+
+// limitFiles gives a process that limit, where this machine allows more. A runtime that asks in the microseconds after exec sees the host's.
+func (h *host) limitFiles(pid int) {
+	if h.manyFiles {
 		unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: lambdaFiles, Max: lambdaFiles}, nil)
 	}
 }
 
-const lambdaFiles = 1024
-
-// await waits until the process has ended, without a thread of its own. It does not reap it.
-func (c *child) await() {
-	if c.exited != nil {
-		defer c.exited.Close()
-		if raw, err := c.exited.SyscallConn(); err == nil {
-			err = raw.Read(func(fd uintptr) bool {
-				return waitid(unix.P_PIDFD, int(fd), unix.WNOHANG) != unix.EAGAIN
-			})
-			if err == nil {
-				return
-			}
-		}
+// watch calls ended when the process has ended; it has not been reaped then.
+func (h *host) watch(c *child, ended func()) {
+	if c.pidfd >= 0 && h.exits.add(c.pidfd, ended) == nil {
+		return
 	}
-	waitid(unix.P_PID, c.pid, 0)
-}
-
-// waitid waits for an exit and leaves the process as it is; EAGAIN says that it still runs.
-func waitid(kind, id, options int) error {
-	for {
-		var info unix.Siginfo
-		err := unix.Waitid(kind, id, &info, unix.WEXITED|unix.WNOWAIT|options, nil)
-		if err == unix.EINTR {
-			continue
+	go func() {
+		if c.pidfd >= 0 {
+			defer syscall.Close(c.pidfd)
 		}
-		if err == nil && info.Signo == 0 {
-			return unix.EAGAIN
+		for unix.Waitid(unix.P_PID, c.pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 		}
-		return err
-	}
+		ended()
+	}()
 }
 
 // reap takes the exit status of a process that has ended.
@@ -179,6 +165,9 @@ func (h *host) close() error {
 	}
 	if h.spawner != nil {
 		h.spawner.close()
+	}
+	if h.exits != nil {
+		h.exits.close()
 	}
 	if h.null != nil {
 		h.null.Close()

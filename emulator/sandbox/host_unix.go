@@ -75,6 +75,14 @@ func (c *child) await() {
 	}
 }
 
+// watch calls ended when the process has ended.
+func (h *host) watch(c *child, ended func()) {
+	go func() {
+		c.await()
+		ended()
+	}()
+}
+
 func (c *child) reap() lambda.Exit { return c.status }
 
 // ended tells the watchdog that nothing is left of a group.

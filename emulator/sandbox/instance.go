@@ -42,20 +42,22 @@ func newInstance(p *Process, spec lambda.Spec, slot *slot, c *child, out *output
 	return &instance{p: p, spec: spec, slot: slot, child: c, out: out, done: make(chan struct{}), ended: make(chan struct{})}
 }
 
-// run starts the two goroutines of an instance: one waits for output, one for the end.
+// run waits for output and for the end.
 func (in *instance) run() {
 	go in.out.run()
-	go func() {
-		in.child.await()
-		in.mu.Lock()
-		// While the runtime has not been reaped its number is still its group's. On AWS nothing of an environment survives its runtime.
-		in.child.signal(sigKill)
-		in.exit = in.child.reap()
-		in.reaped = true
-		in.mu.Unlock()
-		in.p.host.ended(in.child)
-		close(in.done)
-	}()
+	in.p.host.watch(in.child, in.finish)
+}
+
+// finish is called when the runtime has ended. While it has not been reaped its number is still its group's; on AWS nothing of an environment
+// survives its runtime.
+func (in *instance) finish() {
+	in.mu.Lock()
+	in.child.signal(sigKill)
+	in.exit = in.child.reap()
+	in.reaped = true
+	in.mu.Unlock()
+	in.p.host.ended(in.child)
+	close(in.done)
 }
 
 // Done is closed when the runtime has ended.
@@ -89,7 +91,7 @@ func (in *instance) Reset(ctx context.Context) (lambda.Instance, error) {
 			return next, nil
 		}
 	}
-	return nil, errors.Join(fmt.Errorf("reset environment %s: %w", in.spec.Environment, err), in.p.slots.put(in.slot))
+	return nil, errors.Join(fmt.Errorf("reset environment %s: %w", in.spec.Environment, err), in.slot.remove())
 }
 
 // Stop ends the environment: SIGTERM to the group, the grace, SIGKILL to everything. It returns when nothing is left.
@@ -107,7 +109,10 @@ func (in *instance) Stop(ctx context.Context, grace time.Duration) error {
 	if grace > 0 {
 		in.terminate(ctx, grace)
 	}
-	return errors.Join(in.bury(ctx), in.p.slots.put(in.slot))
+	if err := in.bury(ctx); err != nil {
+		return errors.Join(err, in.slot.remove())
+	}
+	return in.p.slots.put(in.slot)
 }
 
 // terminate asks the processes to end, and waits until the runtime has, the grace is over or ctx has ended.

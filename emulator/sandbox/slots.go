@@ -57,9 +57,9 @@ func (s *slots) get() (*slot, error) {
 	return sl, err
 }
 
-// put takes back a slot in which no process should be left.
+// put takes back a slot whose processes have been buried, or never were.
 func (s *slots) put(sl *slot) error {
-	if sl.cgroup != "" && sl.cgroup.empty() && pristine(sl.tmp) {
+	if sl.cgroup != "" && pristine(sl.tmp) {
 		s.mu.Lock()
 		keep := len(s.free) < maxFree
 		if keep {
