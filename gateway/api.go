@@ -84,6 +84,9 @@ func (g *Gateway) newAPI(c *config.API) (*api, error) {
 		a.binary = append(a.binary, mediaType(t))
 	}
 	for i := range c.Routes {
+		if in := c.Routes[i].Integration; in.Type == config.Mock && (in.MockStatus < 200 || in.MockStatus > 599) {
+			return nil, fmt.Errorf("prepare API %s: route %s answers with status %d", c.LogicalID, c.Routes[i].Key(), in.MockStatus)
+		}
 		r := g.newRoute(a, &c.Routes[i])
 		if r.Path == defaultRoute {
 			if a.fallback == nil {

@@ -38,9 +38,13 @@ func (x *exchange) edgeHeaders() {
 }
 
 // addEdge adds CloudFront's headers to the answer of an edge-optimised API (spec apigateway.md §5.3).
-func (x *exchange) addEdge(cache string) {
+func (x *exchange) addEdge(status int) {
 	if !x.api.edge() {
 		return
+	}
+	cache := "Miss from cloudfront"
+	if status >= 400 {
+		cache = "Error from cloudfront"
 	}
 	x.put("Via", "1.1 "+stableID(14, x.api.ID)+".cloudfront.net (CloudFront)")
 	x.put("X-Cache", cache)

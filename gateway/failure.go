@@ -82,7 +82,7 @@ func (x *exchange) fail(f failure, why string) {
 		}
 	}
 	x.addCORS()
-	x.addEdge("Error from cloudfront")
+	x.addEdge(f.status)
 	x.send(f.status, []byte(f.body))
 }
 

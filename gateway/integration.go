@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,7 +60,7 @@ func (x *exchange) mock() {
 		x.put("Content-Type", "application/json")
 	}
 	x.addIDs()
-	x.addEdge("Miss from cloudfront")
+	x.addEdge(in.MockStatus)
 	x.send(in.MockStatus, nil)
 }
 
@@ -78,7 +79,7 @@ func (x *exchange) proxy() {
 	}
 	accept, binary := get(x.headers, "Accept"), false
 	payload := x.gw.payloads.Get().(*[]byte)
-	event := (*payload)[:0]
+	event := slices.Grow((*payload)[:0], len(x.body)+len(x.body)/3+2048)
 	contentType := get(x.headers, "Content-Type")
 	if x.api.rest {
 		binary = binaryType(x.api.binary, mediaType(contentType))
@@ -191,7 +192,7 @@ func (x *exchange) answer(result *lambda.Result, accept string) {
 	if x.api.rest {
 		x.putRest(a.headers)
 		x.w.Header()[traceHeader] = []string{x.trace.out}
-		x.addEdge("Miss from cloudfront")
+		x.addEdge(a.status)
 	} else {
 		x.putHTTP(a.headers)
 		x.addCORS()

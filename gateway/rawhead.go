@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -15,8 +16,9 @@ import (
 // keptHead is how much of a head is kept. It is above every limit of API Gateway, so that a longer head is refused anyway.
 const keptHead = 32 << 10
 
-// keptHeads is how many heads a connection keeps at most: as many as net/http can have read ahead of the request that it serves.
-const keptHeads = 300
+// readAhead is how many bytes net/http reads ahead of the request that it serves, and more: the size of its buffer is 4 KB. A head that more
+// than that has followed is one that nobody will ask for.
+const readAhead = 8 << 10
 
 // Listener makes connections keep the heads of their requests, for the Gateway that serves them. The server needs ConnContext too.
 func Listener(inner net.Listener) net.Listener { return &listener{Listener: inner} }
@@ -53,6 +55,7 @@ type conn struct {
 	mu    sync.Mutex
 	frame framing
 	heads []head
+	kept  int // bytes of heads
 }
 
 // head is a request line and the headers as they came, cut off behind keptHead bytes.
@@ -86,10 +89,21 @@ func (c *conn) CloseWrite() error {
 }
 
 func (c *conn) push() {
-	if len(c.heads) == keptHeads {
-		c.heads = append(c.heads[:0], c.heads[1:]...)
+	h := c.frame.head()
+	c.heads = append(c.heads, h)
+	c.kept += len(h.text)
+	for c.kept-len(c.heads[0].text) > readAhead {
+		c.drop(1)
 	}
-	c.heads = append(c.heads, c.frame.head())
+}
+
+// drop forgets the first n heads.
+func (c *conn) drop(n int) {
+	for _, h := range c.heads[:n] {
+		c.kept -= len(h.text)
+		c.frame.recycle(h.text)
+	}
+	c.heads = slices.Delete(c.heads, 0, n)
 }
 
 // pop takes the head of the request with this line. Heads before it belong to requests that net/http answered by itself.
@@ -97,13 +111,11 @@ func (c *conn) pop(r *http.Request) (text string, size int, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.heads {
-		if !c.heads[i].isOf(r) {
-			continue
+		if c.heads[i].isOf(r) {
+			text, size = string(c.heads[i].text), c.heads[i].size
+			c.drop(i + 1)
+			return text, size, true
 		}
-		text, size = string(c.heads[i].text), c.heads[i].size
-		c.frame.recycle(c.heads[i].text)
-		c.heads = append(c.heads[:0], c.heads[i+1:]...)
-		return text, size, true
 	}
 	return "", 0, false
 }
@@ -167,7 +179,11 @@ func (f *framing) head() head {
 	return h
 }
 
+// recycle keeps a buffer for a later head, unless it is large: most connections are idle most of the time.
 func (f *framing) recycle(buf []byte) {
+	if cap(buf) > 4<<10 {
+		return
+	}
 	if f.buf == nil {
 		f.buf = buf[:0]
 	} else if f.spare == nil {

@@ -444,18 +444,20 @@ func TestNewRefuses(t *testing.T) {
 	bare := restAPI("GET /x")
 	bare.Stages = nil
 	odd := restAPI("GET /x")
+	mute := restAPI("GET /x")
+	mute.Routes[0].Integration.Type = config.Mock
 	odd.Kind = "soap"
 	got := map[string]string{}
 	for name, o := range map[string]Options{
 		"no invoker": {APIs: apis(restAPI())}, "no APIs": {Invoker: ok}, "port": {APIs: apis(restAPI()), Invoker: ok, Port: 70000},
-		"no stage": {APIs: apis(bare), Invoker: ok}, "kind": {APIs: apis(odd), Invoker: ok},
+		"no stage": {APIs: apis(bare), Invoker: ok}, "mock": {APIs: apis(mute), Invoker: ok}, "kind": {APIs: apis(odd), Invoker: ok},
 	} {
 		if _, err := New(o); err != nil {
 			got[name] = err.Error()
 		}
 	}
 	want := map[string]string{"no invoker": "make gateway: no Invoker", "no APIs": "make gateway: no APIs", "port": "make gateway: port 70000 is out of range",
-		"no stage": "prepare API Rest: it has no stage", "kind": `prepare API Rest: unknown kind "soap"`}
+		"no stage": "prepare API Rest: it has no stage", "mock": "prepare API Rest: route GET /x answers with status 0", "kind": `prepare API Rest: unknown kind "soap"`}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
