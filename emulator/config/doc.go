@@ -4,7 +4,8 @@
 //	Load ─ find ──────── which file: the folder order of CONTRACT.md, else the content (load.go)
 //	     ├ parse ─────── YAML or JSON → node: a tree with positions; !Sub is {Fn::Sub: …}, aliases are unfolded (parse.go, node.go)
 //	     ├ loadTemplate ─ sections, resources that exist, Globals merged in (template.go, globals.go)
-//	     │   ├ eval ────── Ref, Fn::Sub, …, lazily, when a property is read (intrinsics.go, refs.go, conditions.go, parameters.go)
+//	     │   ├ eval ────── Ref, Fn::Sub, …, lazily, when a property is read (intrinsics.go, refs.go, conditions.go,
+//	     │   │             parameters.go, include.go)
 //	     │   ├ open ────── props: reads the properties of one resource by the support table (props.go, support*.go)
 //	     │   ├ loadFunctions → Project.Functions (lambda.go, function.go)
 //	     │   └ loadAPIs ──→ Project.APIs (api*.go); what a route may be: route.go

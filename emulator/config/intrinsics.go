@@ -28,6 +28,13 @@ func (t *template) eval(n *node, sc scope) *node {
 	case n.kind == mapKind:
 		m := n.mapOf()
 		for _, f := range n.fields {
+			if f.name == "Fn::Transform" {
+				// Beside other keys, what is included is merged into the map.
+				if v := t.include(f.key, f.value, sc); v != nil && v.kind == mapKind {
+					m.fields = append(m.fields, v.fields...)
+				}
+				continue
+			}
 			if v := t.eval(f.value, sc); v != nil {
 				m.fields = append(m.fields, field{name: f.name, key: f.key, value: v})
 			}
@@ -78,8 +85,7 @@ func (t *template) call(n *node, sc scope) *node {
 	case "Fn::Equals", "Fn::And", "Fn::Or", "Fn::Not":
 		return n.with(boolKind, strconv.FormatBool(t.condition(n, sc)))
 	case "Fn::Transform":
-		sc.errorf(n, "unsupported-transform", "put the included text into the template", "Fn::Transform (AWS::Include and other macros) is not supported")
-		return n.unknown()
+		return t.include(n, arg, sc)
 	}
 	sc.errorf(n, "unknown-function", didYouMean(name, functionNames()), "unknown or unsupported function %q", name)
 	return n.unknown()

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -105,17 +107,28 @@ func (p *Project) sortBroken() {
 	}
 }
 
+// causeOf is an I/O error without the path, which the message has already.
+func causeOf(err error) error {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		return pathError.Err
+	}
+	return err
+}
+
+// readFile reads a file that may be a pipe too, such as a shell's <(command).
 func readFile(name string) ([]byte, error) {
-	info, err := os.Stat(name)
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	if info.Size() > maxFile {
-		return nil, fmt.Errorf("read configuration: %s has %d bytes, more than a configuration can have", name, info.Size())
-	}
-	data, err := os.ReadFile(name)
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("read configuration: %s has more than %d bytes", name, maxFile)
 	}
 	return data, nil
 }

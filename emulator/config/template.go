@@ -19,7 +19,9 @@ type template struct {
 	// parameters and conditions are evaluated at most once; evaluating marks what is under way, so that a circle is found.
 	parameters, conditions, names map[string]*node
 	evaluating                    map[string]bool
-	resources                     []*resource
+	// included are the trees of included files by their paths, nil for one that is not well formed.
+	included  map[string]*node
+	resources []*resource
 	// functions by the logical id of their resource.
 	functions map[string]*Function
 	// events are the functions' events that make routes, in the order of the file.
@@ -50,7 +52,7 @@ func loadTemplate(root *node, project *Project, opts Options, sc scope) {
 	t := &template{
 		scope: sc, opts: opts, root: root, project: project,
 		parameters: map[string]*node{}, conditions: map[string]*node{}, names: map[string]*node{},
-		evaluating: map[string]bool{}, functions: map[string]*Function{},
+		evaluating: map[string]bool{}, included: map[string]*node{}, functions: map[string]*Function{},
 	}
 	t.checkSections()
 	t.checkTransform()
@@ -59,6 +61,9 @@ func loadTemplate(root *node, project *Project, opts Options, sc scope) {
 	t.loadFunctions()
 	t.loadAPIs()
 	t.summarize()
+	if len(project.Functions)+len(project.APIs) == 0 && !t.d.failed() {
+		t.errorf(root.field("Resources").key, "no-functions", "", "the template has no function and no API that can be served")
+	}
 }
 
 func (t *template) checkSections() {
