@@ -3,7 +3,6 @@ package config
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -129,20 +128,26 @@ func (r *functionReader) environment(p *props, property string) {
 	if p == nil {
 		return
 	}
-	r.f.Environment = p.textMap(property)
-	raw := p.value(property)
-	for _, key := range slices.Sorted(maps.Keys(r.f.Environment)) {
-		at := raw.field(key).key
-		switch {
-		case slices.Contains(reservedVariables, key):
-			r.errorf(at, "reserved-variable", "", "the environment variable %s is reserved: Lambda sets it", key)
-		case !variableNames.MatchString(key):
-			r.errorf(at, "wrong-value", "", "the environment variable %q must start with a letter and have 2 or more letters, digits and _", key)
-		}
-	}
-	if size, _ := json.Marshal(r.f.Environment); len(r.f.Environment) > 0 && len(size) > maxEnvironment {
+	r.f.Environment = p.variables(property)
+	if size, err := json.Marshal(r.f.Environment); err == nil && len(r.f.Environment) > 0 && len(size) > maxEnvironment {
 		r.errorf(p.key(property), "too-large", "", "the environment variables take %d bytes; Lambda takes %d", len(size), maxEnvironment)
 	}
+}
+
+// variables reads a map of environment variables whose names Lambda takes.
+func (p *props) variables(property string) map[string]string {
+	vars := p.textMap(property)
+	v := p.value(property)
+	for _, name := range keys(vars) {
+		at := v.field(name).key
+		switch {
+		case slices.Contains(reservedVariables, name):
+			p.errorf(at, "reserved-variable", "", "the environment variable %s is reserved: Lambda sets it", name)
+		case !variableNames.MatchString(name):
+			p.errorf(at, "wrong-value", "", "the environment variable %q must start with a letter and have 2 or more letters, digits and _", name)
+		}
+	}
+	return vars
 }
 
 func (r *functionReader) logging(p *props) {

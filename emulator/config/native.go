@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"time"
@@ -69,13 +70,18 @@ func (n *nativeFile) eachIn(section string, f func(*field)) {
 }
 
 func (n *nativeFile) settings() {
-	n.shared = n.root.textMap("environment")
+	n.shared = n.root.variables("environment")
 	n.project.IdleTimeout = n.root.duration("idleTimeout", 0, time.Millisecond, 24*time.Hour)
 	if l := n.root.nestedIn("limits"); l != nil {
 		n.project.AccountConcurrency = l.integer("concurrency", 0, 1, 1_000_000)
 	}
 	if w := n.root.nestedIn("watch"); w != nil {
 		n.project.Ignore = w.texts("ignore")
+		for _, glob := range n.project.Ignore {
+			if _, err := path.Match(glob, ""); err != nil {
+				w.errorf(w.raw("ignore"), "wrong-value", "", "%q is no pattern of file names", glob)
+			}
+		}
 	}
 }
 
@@ -245,7 +251,9 @@ func (r *functionReader) nativeLimits() {
 		n := r.integer("retries", 2, 0, 2)
 		f.MaximumRetryAttempts = &n
 	}
-	f.Executor = r.enum("executor", "", "process", "docker")
+	if f.Executor = r.enum("executor", "", "process", "docker"); f.Executor == "docker" {
+		r.errorf(r.raw("executor"), "not-supported", "executor: process", "the container executor is not built yet")
+	}
 	f.Architecture = r.enum("architecture", "x86_64", "x86_64", "arm64")
 	f.Tracing = r.enum("tracing", "PassThrough", "Active", "PassThrough")
 }
