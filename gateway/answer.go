@@ -156,7 +156,11 @@ func (x *exchange) put(name, value string) {
 		return
 	}
 	h := x.w.Header()
-	h[name] = append(h[name], value)
+	if old := h[name]; old != nil {
+		h[name] = append(old, value)
+	} else {
+		h[name] = x.single(value)
+	}
 	for _, own := range [...]string{"Content-Type", "Date"} {
 		if name != own && equalFold(name, own) {
 			if _, ok := h[own]; !ok {
@@ -164,6 +168,16 @@ func (x *exchange) put(name, value string) {
 			}
 		}
 	}
+}
+
+// single is a list of one value.
+func (x *exchange) single(value string) []string {
+	if len(x.values) == cap(x.values) {
+		x.values = make([]string, 0, 8)
+	}
+	n := len(x.values)
+	x.values = append(x.values, value)
+	return x.values[n : n+1 : n+1]
 }
 
 // validName tells whether a name may stand in a header: a token.

@@ -172,7 +172,11 @@ func (x *exchange) appendBody(buf []byte, binary bool) []byte {
 }
 
 // group is all headers, or query parameters, of one name: those between the indexes first and last that have it.
-type group struct{ first, last int }
+type group struct {
+	first, last int
+	// key and value are where the buffer has the name, with its colon, and the value that the single-value map shows.
+	key, value, end int
+}
 
 // groupHeaders groups the headers by name, in the order in which the names came. Case does not tell two names apart.
 func (x *exchange) groupHeaders() {
@@ -185,7 +189,7 @@ next:
 				continue next
 			}
 		}
-		x.groups = append(x.groups, group{i, i})
+		x.groups = append(x.groups, group{first: i, last: i})
 	}
 }
 
@@ -199,7 +203,7 @@ next:
 				continue next
 			}
 		}
-		x.groups = append(x.groups, group{i, i})
+		x.groups = append(x.groups, group{first: i, last: i})
 	}
 }
 
@@ -207,34 +211,35 @@ next:
 func (x *exchange) appendHeaderMaps(buf []byte) []byte {
 	x.groupHeaders()
 	buf = append(buf, `,"headers":{`...)
-	for i, g := range x.groups {
-		buf = appendKey(buf, i, x.headers[g.first].name)
+	for i := range x.groups {
+		g := &x.groups[i]
+		buf = separate(buf, i)
+		g.key = len(buf)
+		buf = append(appendLatin1(append(buf, '"'), x.headers[g.first].name), `":`...)
+		g.value = len(buf)
 		buf = append(appendLatin1(append(buf, '"'), x.headers[g.last].value), '"')
+		g.end = len(buf)
 	}
 	buf = append(buf, `},"multiValueHeaders":{`...)
 	for i, g := range x.groups {
-		name := x.headers[g.first].name
-		buf = append(appendKey(buf, i, name), '[')
-		for k := g.first; k <= g.last; k++ {
-			if !equalFold(x.headers[k].name, name) {
-				continue
+		buf = separate(buf, i)
+		buf = append(append(buf, buf[g.key:g.value]...), '[')
+		for k := g.first; k < g.last; k++ {
+			if equalFold(x.headers[k].name, x.headers[g.first].name) {
+				buf = append(appendLatin1(append(buf, '"'), x.headers[k].value), `",`...)
 			}
-			if k > g.first {
-				buf = append(buf, ',')
-			}
-			buf = append(appendLatin1(append(buf, '"'), x.headers[k].value), '"')
 		}
-		buf = append(buf, ']')
+		buf = append(append(buf, buf[g.value:g.end]...), ']')
 	}
 	return append(buf, '}')
 }
 
-// appendKey writes a header's name as the key of the i-th member.
-func appendKey(buf []byte, i int, name string) []byte {
+// separate puts a comma before the i-th member, unless it is the first.
+func separate(buf []byte, i int) []byte {
 	if i > 0 {
 		buf = append(buf, ',')
 	}
-	return append(appendLatin1(append(buf, '"'), name), `":`...)
+	return buf
 }
 
 // appendQueryMaps writes the two query maps, null where there is nothing (spec apigateway.md §1.7).
@@ -244,33 +249,27 @@ func (x *exchange) appendQueryMaps(buf []byte) []byte {
 	}
 	x.groupQuery()
 	buf = append(buf, `,"queryStringParameters":{`...)
-	for i, g := range x.groups {
-		buf = appendQueryKey(buf, i, x.query[g.first].key)
+	for i := range x.groups {
+		g := &x.groups[i]
+		buf = separate(buf, i)
+		g.key = len(buf)
+		buf = append(appendJSON(buf, x.query[g.first].key), ':')
+		g.value = len(buf)
 		buf = appendJSON(buf, x.query[g.last].value)
+		g.end = len(buf)
 	}
 	buf = append(buf, `},"multiValueQueryStringParameters":{`...)
 	for i, g := range x.groups {
-		key := x.query[g.first].key
-		buf = append(appendQueryKey(buf, i, key), '[')
-		for k := g.first; k <= g.last; k++ {
-			if x.query[k].key != key {
-				continue
+		buf = separate(buf, i)
+		buf = append(append(buf, buf[g.key:g.value]...), '[')
+		for k := g.first; k < g.last; k++ {
+			if x.query[k].key == x.query[g.first].key {
+				buf = append(appendJSON(buf, x.query[k].value), ',')
 			}
-			if k > g.first {
-				buf = append(buf, ',')
-			}
-			buf = appendJSON(buf, x.query[k].value)
 		}
-		buf = append(buf, ']')
+		buf = append(append(buf, buf[g.value:g.end]...), ']')
 	}
 	return append(buf, '}')
-}
-
-func appendQueryKey(buf []byte, i int, key string) []byte {
-	if i > 0 {
-		buf = append(buf, ',')
-	}
-	return append(appendJSON(buf, key), ':')
 }
 
 func (x *exchange) appendPathParameters(buf []byte) []byte {
@@ -279,7 +278,7 @@ func (x *exchange) appendPathParameters(buf []byte) []byte {
 	}
 	buf = append(buf, '{')
 	for i, v := range x.params {
-		buf = appendQueryKey(buf, i, x.route.names[i])
+		buf = append(appendJSON(separate(buf, i), x.route.names[i]), ':')
 		buf = appendJSON(buf, v)
 	}
 	return append(buf, '}')
@@ -360,11 +359,11 @@ func (x *exchange) appendJoinedHeaders(buf []byte) []byte {
 		if equalFold(name, "Cookie") {
 			continue
 		}
+		buf = append(separate(buf, n), '"')
 		start := len(buf)
-		buf = appendKey(buf, n, name)
+		buf = append(appendLatin1(buf, name), `":"`...)
 		lower(buf[start:])
 		n++
-		buf = append(buf, '"')
 		for k := g.first; k <= g.last; k++ {
 			if !equalFold(x.headers[k].name, name) {
 				continue
@@ -397,7 +396,7 @@ func (x *exchange) appendJoinedQuery(buf []byte) []byte {
 	buf = append(buf, `,"queryStringParameters":{`...)
 	for i, g := range x.groups {
 		key := x.query[g.first].key
-		buf = append(appendQueryKey(buf, i, key), '"')
+		buf = append(appendJSON(separate(buf, i), key), `:"`...)
 		for k := g.first; k <= g.last; k++ {
 			if x.query[k].key != key {
 				continue

@@ -30,6 +30,9 @@ type exchange struct {
 	requestID, extendedID string
 	trace                 traces
 
+	// values is memory for the values of the answer's headers. net/http reads them after the exchange has ended: it is never used again.
+	values []string
+
 	// What the access record tells.
 	status             int
 	why                string
@@ -123,10 +126,10 @@ func (x *exchange) headersTooLarge() bool {
 
 // identify makes the request's ids.
 func (x *exchange) identify() {
-	x.extendedID = newExtendedID()
-	x.requestID = x.extendedID
+	n := newIDs()
+	x.requestID, x.extendedID = n.extended, n.extended
 	if x.api.rest {
-		x.requestID = newUUID()
+		x.requestID = n.uuid
 	}
 	x.trace = newTraces(get(x.headers, traceHeader), x.start)
 }

@@ -76,9 +76,9 @@ func (x *exchange) fail(f failure, why string) {
 		x.w.Header().Set("Content-Type", "text; charset=utf-8")
 	} else {
 		x.addIDs()
-		x.w.Header()["Content-Type"] = []string{"application/json"}
+		x.w.Header()["Content-Type"] = x.single("application/json")
 		if f.errorType != "" {
-			x.w.Header()[errorTypeHeader] = []string{f.errorType}
+			x.w.Header()[errorTypeHeader] = x.single(f.errorType)
 		}
 	}
 	x.addCORS()
@@ -99,18 +99,18 @@ func (x *exchange) explain(kind, words string) {
 func (x *exchange) addIDs() {
 	h := x.w.Header()
 	if !x.api.rest {
-		h[httpRequestIDHeader] = []string{x.requestID}
+		h[httpRequestIDHeader] = x.single(x.requestID)
 		return
 	}
-	h[requestIDHeader] = []string{x.requestID}
-	h[extendedIDHeader] = []string{x.extendedID}
+	h[requestIDHeader] = x.single(x.requestID)
+	h[extendedIDHeader] = x.single(x.extendedID)
 }
 
 // send writes status and body, with the length of the body also where none is sent (HEAD; spec apigateway.md §13, U11).
 func (x *exchange) send(status int, body []byte) {
 	x.status = status
 	if status != http.StatusNoContent && status != http.StatusNotModified {
-		x.w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
+		x.w.Header()["Content-Length"] = x.single(strconv.Itoa(len(body)))
 		x.w.WriteHeader(status)
 		if x.r.Method != http.MethodHead {
 			x.w.Write(body) // An error means that the client has gone.

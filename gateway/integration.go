@@ -191,7 +191,7 @@ func (x *exchange) answer(result *lambda.Result, accept string) {
 	x.headers = a.headers
 	if x.api.rest {
 		x.putRest(a.headers)
-		x.w.Header()[traceHeader] = []string{x.trace.out}
+		x.w.Header()[traceHeader] = x.single(x.trace.out)
 		x.addEdge(a.status)
 	} else {
 		x.putHTTP(a.headers)

@@ -10,9 +10,18 @@ import (
 const hexDigits = "0123456789abcdef"
 
 // plain tells the bytes that stand for themselves in a JSON string.
-func plain(c byte) bool {
-	return c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf
-}
+func plain(c byte) bool { return plainBytes[c] == 1 }
+
+// plainBytes has a 1 for each such byte; it is a string so that it is a constant.
+const plainBytes = controls + "\x01\x01\x00" + ones29 + ones28 + "\x00" + ones28 + "\x01\x01\x01\x01\x01\x01\x01" + others
+
+const (
+	controls = zeros16 + zeros16
+	others   = zeros16 + zeros16 + zeros16 + zeros16 + zeros16 + zeros16 + zeros16 + zeros16
+	zeros16  = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	ones28   = "\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01"
+	ones29   = ones28 + "\x01"
+)
 
 // appendJSON appends s as a JSON string. Invalid UTF-8 becomes U+FFFD.
 func appendJSON[T string | []byte](buf []byte, s T) []byte {

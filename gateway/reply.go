@@ -108,13 +108,30 @@ func (r *reply) textBody() ([]byte, error) {
 func scalar(raw []byte) (value string, some bool, err error) {
 	switch raw[0] {
 	case '"':
-		return string(unquote(raw, nil)), true, nil
+		return known(unquote(raw, nil)), true, nil
 	case 'n':
 		return "", false, nil
 	case '{', '[':
 		return "", false, errors.New("neither string, number nor boolean")
 	}
 	return string(raw), true, nil
+}
+
+// known is string without an allocation for what stands in most answers.
+func known(b []byte) string {
+	switch string(b) {
+	case "Content-Type":
+		return "Content-Type"
+	case "content-type":
+		return "content-type"
+	case "application/json":
+		return "application/json"
+	case "Access-Control-Allow-Origin":
+		return "Access-Control-Allow-Origin"
+	case "*":
+		return "*"
+	}
+	return string(b)
 }
 
 // appendReplyHeaders reads the member headers.
@@ -132,7 +149,7 @@ func appendReplyHeaders(list []header, raw []byte) ([]header, error) {
 		if err != nil {
 			return err
 		}
-		name := string(unquote(key, nil))
+		name := known(unquote(key, nil))
 		text, some, err := scalar(value)
 		if err != nil {
 			return fmt.Errorf("the value of header %s is %w", name, err)
@@ -168,7 +185,7 @@ func appendMultiHeaders(list []header, raw []byte) ([]header, error) {
 	s := scanner{data: raw}
 	start := len(list)
 	err := s.each('{', '}', func(key []byte) error {
-		name := string(unquote(key, nil))
+		name := known(unquote(key, nil))
 		list = append(list[:start], without(list[start:], name)...)
 		if s.peek() == 'n' {
 			return s.word("null")

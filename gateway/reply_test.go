@@ -291,3 +291,11 @@ func TestMultiValueOrder(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestPlainBytes(t *testing.T) {
+	for c := range 256 {
+		if want := c >= ' ' && c != '"' && c != '\\' && c < 0x80; plain(byte(c)) != want {
+			t.Errorf("%q: %v", rune(c), !want)
+		}
+	}
+}
