@@ -17,21 +17,21 @@ lines() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$1"; }
 
 # digest PART WORD… is what decides whether PART is up to date: its list, how it is installed (this script), and the versions that it was built with.
 digest() { { cat "$here/$1.txt" "${BASH_SOURCE[0]}"; shift; printf '%s\n' "$@"; } | cksum | tr ' ' -; }
-done_already() { [ "$(cat "$tools/$1.stamp" 2>/dev/null)" = "$2" ]; }
 
 # debian installs the missing system packages, where it may.
 debian() {
-	local command package missing=()
-	while read -r command package; do
-		command -v "$command" >/dev/null || missing+=("$package")
+	local package check missing=""
+	while read -r package check; do
+		sh -c "$check" >/dev/null 2>&1 || missing="$missing $package"
 	done < <(lines "$here/debian.txt")
-	[ ${#missing[@]} = 0 ] && return
+	[ -z "$missing" ] && return
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-		say "missing: ${missing[*]}. Install these packages (debian.txt has their Debian names) and run this again."
+		say "missing:$missing. Install these (the names are Debian's) and run this again."
 		return 1
 	fi
-	say "installing Debian packages: ${missing[*]}"
-	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } \
+	say "installing Debian packages:$missing"
+	# shellcheck disable=SC2086
+	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } \
 		>"$tools/debian.log" 2>&1 || { say "apt-get failed:"; tail -20 "$tools/debian.log" >&2; return 1; }
 }
 
@@ -43,38 +43,76 @@ run() {
 }
 
 python() {
-	local want
-	want=$(digest python "$(python3 -V)")
-	done_already python "$want" && return
 	say "python: installing $(lines "$here/python.txt" | tr '\n' ' ')"
 	rm -rf "$tools/python" "$tools/python.log"
 	run python python3 -m venv "$tools/python" || return 1
 	run python "$tools/python/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/python.txt" || return 1
-	echo "$want" >"$tools/python.stamp"
-	say "python: done"
 }
 
-node_packages() {
-	local want prefix packages
-	want=$(digest node "$(node -v)")
-	done_already node "$want" && return
-	mapfile -t packages < <(lines "$here/node.txt")
-	say "node: installing ${packages[*]} (compiles for a minute or two)"
+node_modules() {
+	local prefix packages
+	packages=$(lines "$here/node.txt" | tr '\n' ' ')
+	say "node: installing $packages(compiles for a minute or two)"
 	rm -rf "$tools/node" "$tools/node.log"
 	mkdir -p "$tools/node"
 	echo '{"private": true}' >"$tools/node/package.json"
 	# Headers beside the interpreter spare node-gyp its download.
 	prefix=$(dirname "$(dirname "$(command -v node)")")
 	[ -f "$prefix/include/node/node.h" ] && export npm_config_nodedir=$prefix
-	run node npm install --prefix "$tools/node" --no-audit --no-fund --loglevel=error "${packages[@]}" || return 1
+	# shellcheck disable=SC2086
+	run node npm install --prefix "$tools/node" --no-audit --no-fund --loglevel=error $packages || return 1
 	[ -f "$tools/node/node_modules/aws-lambda-ric/dist/rapid-client.node" ] || { say "node: aws-lambda-ric has no compiled client, see $tools/node.log"; return 1; }
-	echo "$want" >"$tools/node.stamp"
-	say "node: done"
 }
 
+# install PART COMMAND runs the command and leaves the stamp.
+install() {
+	"$2" || return 1
+	wanted "$1" >"$tools/$1.stamp"
+	say "$1: done"
+}
+
+# wanted PART is the stamp that the part has when it is up to date.
+wanted() {
+	case $1 in
+	python) digest python "$(python3 -V 2>&1)" ;;
+	node) digest node "$(node -v 2>&1)" ;;
+	esac
+}
+
+# find_stale sets stale to the parts that are not up to date.
+find_stale() {
+	local part
+	stale=""
+	for part in python node; do
+		[ "$(wanted $part)" = "$(cat "$tools/$part.stamp" 2>/dev/null)" ] || stale="$stale $part"
+	done
+}
+
+# lock waits until no other run installs. (flock is not everywhere.)
+lock() {
+	until mkdir "$tools/lock" 2>/dev/null; do
+		kill -0 "$(cat "$tools/lock/pid" 2>/dev/null || echo $$)" 2>/dev/null || rm -rf "$tools/lock"
+		sleep 1
+	done
+	trap 'rm -rf "$tools/lock"' EXIT
+	echo $$ >"$tools/lock/pid"
+}
+
+find_stale
+[ -z "$stale" ] && exit
+lock
+find_stale
+[ -z "$stale" ] && exit
+
 debian
-failed=0
-python & parts=($!)
-node_packages & parts+=($!)
-for part in "${parts[@]}"; do wait "$part" || failed=1; done
-[ $failed = 0 ] || { say "not everything could be installed"; exit 1; }
+jobs=""
+for part in $stale; do
+	case $part in
+	python) install python python & ;;
+	node) install node node_modules & ;;
+	esac
+	jobs="$jobs $!"
+done
+failed=""
+for job in $jobs; do wait "$job" || failed=yes; done
+[ -z "$failed" ] || { say "not everything could be installed"; exit 1; }
