@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
+
+	"example.com/emulate/emulator/lambda"
 )
 
 // bare starts the program as Process does, but with nothing around it, and waits for its end.
@@ -137,4 +140,81 @@ func BenchmarkPieces(b *testing.B) {
 		})
 	}
 	p.slots.put(sl)
+}
+
+// BenchmarkFreeze is what an invoke costs a frozen environment: thaw, a question and its answer, freeze; and the same without freezing.
+func BenchmarkFreeze(b *testing.B) {
+	for _, way := range []string{"not", "cgroup", "signals"} {
+		b.Run(way, func(b *testing.B) {
+			p := newProcess(b, ProcessOptions{NoCgroups: way == "signals"})
+			fifo := filepath.Join(outsideTmp(b), "fifo")
+			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+				b.Fatal(err)
+			}
+			to, err := os.OpenFile(fifo, os.O_RDWR, 0)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer to.Close()
+			answers := make(chan struct{}, 1)
+			s := spec(helperCode(b), newRecord(), "MODE", "echo", "FIFO", fifo)
+			s.Output = func([]byte) { answers <- struct{}{} }
+			in := start(b, p, s)
+			<-answers
+			f := in.(lambda.Freezer)
+			for b.Loop() {
+				if way != "not" {
+					f.Thaw()
+				}
+				to.WriteString("x\n")
+				<-answers
+				if way != "not" {
+					f.Freeze()
+				}
+			}
+			stop(b, in, 0)
+		})
+	}
+}
+
+// BenchmarkDrain is Drain with nothing to read.
+func BenchmarkDrain(b *testing.B) {
+	p := newProcess(b, ProcessOptions{})
+	out := newRecord()
+	in := start(b, p, spec(helperCode(b), out, "MODE", "sleep"))
+	out.await(b, "pid ")
+	b.ReportAllocs()
+	for b.Loop() {
+		in.Drain()
+	}
+	stop(b, in, 0)
+}
+
+// BenchmarkMemory is what each further running environment adds to this process's memory.
+func BenchmarkMemory(b *testing.B) {
+	p := newProcess(b, ProcessOptions{})
+	var all []lambda.Instance
+	add := func(n int) {
+		for range n {
+			out := newRecord()
+			all = append(all, start(b, p, spec(helperCode(b), out, "MODE", "sleep")))
+			out.await(b, "pid ")
+		}
+	}
+	add(50)
+	before := resident(b)
+	for b.Loop() {
+		add(1)
+	}
+	b.ReportMetric(float64(resident(b)-before)/float64(b.N), "B/environment")
+	for _, in := range all {
+		stop(b, in, 0)
+	}
+}
+
+func resident(b *testing.B) int {
+	debug.FreeOSMemory()
+	var total, rss int
+	fmt.Sscan(read(b, "/proc/self/statm"), &total, &rss)
+	return rss * os.Getpagesize()
 }

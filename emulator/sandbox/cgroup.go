@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,14 +60,26 @@ func (c cgroup) empty() bool {
 	if c == "" {
 		return true
 	}
-	fd, err := syscall.Open(string(c)+"/cgroup.events", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	text, err := c.read("cgroup.events")
+	return err != nil || strings.Contains(text, "populated 0")
+}
+
+// holdsOnly tells that pid is the one process.
+func (c cgroup) holdsOnly(pid int) bool {
+	text, err := c.read("cgroup.procs")
+	return err == nil && text == strconv.Itoa(pid)+"\n"
+}
+
+// read returns the beginning of a file, enough for short ones.
+func (c cgroup) read(file string) (string, error) {
+	fd, err := syscall.Open(string(c)+"/"+file, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return true
+		return "", err
 	}
 	defer syscall.Close(fd)
 	var text [64]byte
-	n, _ := syscall.Read(fd, text[:])
-	return bytes.Contains(text[:max(n, 0)], []byte("populated 0"))
+	n, err := syscall.Read(fd, text[:])
+	return string(text[:max(n, 0)]), err
 }
 
 // await waits until no process is left: the kernel takes a moment to count a killed one out.

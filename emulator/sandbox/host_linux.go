@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 
 	"example.com/emulate/emulator/lambda"
 
@@ -94,6 +95,11 @@ func (h *host) start(l *launch, output writeEnd) (*child, error) {
 	out := uintptr(output)
 	attr := &syscall.ProcAttr{Dir: l.dir, Env: l.env, Files: []uintptr{h.null.Fd(), out, out}, Sys: sys}
 	pid, err := h.spawner.start(l, attr)
+	// A file that was just written here may still be open for writing in a child that another goroutine is about to start.
+	for wait := time.Millisecond; err == syscall.ETXTBSY && wait < 500*time.Millisecond; wait *= 2 {
+		time.Sleep(wait)
+		pid, err = h.spawner.start(l, attr)
+	}
 	if err != nil {
 		return nil, err
 	}

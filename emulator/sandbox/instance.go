@@ -25,13 +25,23 @@ type instance struct {
 	exit lambda.Exit
 
 	// mu guards the process group's number: once reaped, it may be another's.
-	mu             sync.Mutex
-	reaped, frozen bool
+	mu     sync.Mutex
+	reaped bool
+	frozen frozen
 
 	// used is set by the one Stop or Reset that ends this instance; ended is closed when that has been done.
 	used  atomic.Bool
 	ended chan struct{}
 }
+
+// frozen says how an environment was stopped from running.
+type frozen int
+
+const (
+	running frozen = iota
+	stopped
+	inCgroup
+)
 
 var _ lambda.Instance = (*instance)(nil)
 
@@ -146,16 +156,10 @@ func (in *instance) bury(ctx context.Context) error {
 
 // settle kills what the runtime left behind, and thaws the cgroup: what is started in a frozen one would not run.
 func (in *instance) settle() error {
-	in.mu.Lock()
-	defer in.mu.Unlock()
 	if in.slot.cgroup == "" {
 		in.child.awaitGroup()
 	}
-	if err := in.slot.cgroup.clear(gone); err != nil || !in.frozen {
-		return err
-	}
-	in.frozen = false
-	return in.slot.cgroup.freeze(false)
+	return errors.Join(in.slot.cgroup.clear(gone), in.Thaw())
 }
 
 // lastOutput waits for the end of the output. Processes that got away by setsid, where no cgroup holds them, may keep the pipe open for ever:

@@ -278,13 +278,13 @@ func TestFreeze(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			awaitState(t, in.(*instance), pid, true)
+			awaitState(t, pid, true)
 			for range 2 {
 				if err := f.Thaw(); err != nil {
 					t.Fatal(err)
 				}
 			}
-			awaitState(t, in.(*instance), pid, false)
+			awaitState(t, pid, false)
 		}
 		// A frozen environment can be reset, and the next runtime runs.
 		if err := f.Freeze(); err != nil {
@@ -307,15 +307,43 @@ func TestFreeze(t *testing.T) {
 	})
 }
 
-// awaitState waits until the kernel calls the processes frozen or not.
-func awaitState(t *testing.T, in *instance, pid int, frozen bool) {
+// awaitState waits until the kernel calls the runtime stopped or not.
+func awaitState(t *testing.T, pid int, frozen bool) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("frozen=%v", frozen), func() bool {
-		if in.slot.cgroup != "" {
-			return strings.Contains(read(t, string(in.slot.cgroup)+"/cgroup.events"), fmt.Sprintf("frozen %d", map[bool]int{true: 1}[frozen]))
-		}
 		return strings.Contains(read(t, fmt.Sprintf("/proc/%d/status", pid)), "State:\tT") == frozen
 	})
+}
+
+// Processes that left the group are frozen too, where there are cgroups.
+func TestFreezeFamily(t *testing.T) {
+	p := newProcess(t, ProcessOptions{})
+	out := newRecord()
+	in := start(t, p, spec(helperCode(t), out, "MODE", "family"))
+	out.await(t, "pid ")
+	for range 2 {
+		for i, do := range []func() error{in.(lambda.Freezer).Freeze, in.(lambda.Freezer).Thaw} {
+			frozen := []string{"frozen 1", "frozen 0"}[i]
+			if err := do(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, frozen, func() bool {
+				return strings.Contains(read(t, string(in.(*instance).slot.cgroup)+"/cgroup.events"), frozen)
+			})
+		}
+	}
+	if err := in.(lambda.Freezer).Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	next, err := in.Reset(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the next runtime", func() bool { return strings.Count(strings.Join(out.all(), "\n"), "pid ") == 2 })
+	if err := next.(lambda.Freezer).Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, next, 0)
 }
 
 func eventually(t testing.TB, what string, ok func() bool) {

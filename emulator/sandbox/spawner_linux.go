@@ -16,6 +16,8 @@ type spawner struct {
 	done chan struct{}
 	// namespace is the mount namespace to which the thread comes back after each start, -1 where none is permitted.
 	namespace int
+	// lost says that the thread did not come back: whatever it starts would stand in another environment's view.
+	lost error
 }
 
 func startSpawner(private bool) *spawner {
@@ -60,15 +62,22 @@ func (s *spawner) start(l *launch, attr *syscall.ProcAttr) (pid int, err error) 
 			pid, err = syscall.ForkExec(l.path, l.args, attr)
 			return
 		}
-		if err = s.enterView(l); err == nil {
-			pid, err = syscall.ForkExec(l.path, l.args, attr)
-		}
-		if back := unix.Setns(s.namespace, unix.CLONE_NEWNS); back != nil {
-			// Every later start would stand in this environment's view.
-			panic(fmt.Sprintf("leave the mount namespace of an environment: %v", back))
-		}
+		pid, err = s.startInView(l, attr)
 	}
 	<-finished
+	return pid, err
+}
+
+func (s *spawner) startInView(l *launch, attr *syscall.ProcAttr) (pid int, err error) {
+	if s.lost != nil {
+		return 0, s.lost
+	}
+	if err = s.enterView(l); err == nil {
+		pid, err = syscall.ForkExec(l.path, l.args, attr)
+	}
+	if back := unix.Setns(s.namespace, unix.CLONE_NEWNS); back != nil {
+		s.lost = fmt.Errorf("leave the mount namespace of an earlier environment: %w", back)
+	}
 	return pid, err
 }
 
