@@ -19,7 +19,6 @@ type scriptedConn struct {
 	input  []byte
 	pieces []byte
 	n      int
-	closed chan struct{}
 }
 
 func (c *scriptedConn) Read(b []byte) (int, error) {

@@ -489,37 +489,3 @@ func TestParallel(t *testing.T) {
 	}
 	wg.Wait()
 }
-
-// Every key path that stands in all recorded events of a kind is in ours.
-func TestShapes(t *testing.T) {
-	const rest = `body headers httpMethod path pathParameters queryStringParameters requestContext.accountId requestContext.apiId requestContext.httpMethod
-		requestContext.identity.accountId requestContext.identity.caller requestContext.identity.cognitoAuthenticationProvider
-		requestContext.identity.cognitoAuthenticationType requestContext.identity.cognitoIdentityId requestContext.identity.cognitoIdentityPoolId
-		requestContext.identity.sourceIp requestContext.identity.user requestContext.identity.userAgent requestContext.identity.userArn
-		requestContext.requestId requestContext.resourceId requestContext.resourcePath requestContext.stage resource stageVariables`
-	const v1 = `body headers httpMethod isBase64Encoded multiValueHeaders multiValueQueryStringParameters path pathParameters queryStringParameters
-		requestContext.accountId requestContext.apiId requestContext.domainName requestContext.extendedRequestId requestContext.httpMethod
-		requestContext.identity.accountId requestContext.identity.caller requestContext.identity.cognitoAuthenticationProvider
-		requestContext.identity.cognitoAuthenticationType requestContext.identity.cognitoIdentityPoolId requestContext.identity.sourceIp
-		requestContext.identity.user requestContext.identity.userAgent requestContext.identity.userArn requestContext.path requestContext.protocol
-		requestContext.requestId requestContext.requestTime requestContext.requestTimeEpoch requestContext.resourceId requestContext.resourcePath
-		requestContext.stage resource stageVariables version`
-	const v2 = `headers isBase64Encoded rawPath rawQueryString requestContext.accountId requestContext.apiId requestContext.domainName
-		requestContext.domainPrefix requestContext.http.method requestContext.http.path requestContext.http.protocol requestContext.http.sourceIp
-		requestContext.http.userAgent requestContext.requestId requestContext.routeKey requestContext.stage requestContext.time
-		requestContext.timeEpoch routeKey version`
-	for _, test := range []struct {
-		api   *config.API
-		paths string
-	}{{restAPI("GET /x"), rest}, {httpAPI("1.0", "GET /x"), v1}, {httpAPI("2.0", "GET /x"), v2}} {
-		inv := replying(`{"statusCode":200}`)
-		s := newServer(t, Options{APIs: apis(test.api), Invoker: inv})
-		s.do(t, "GET /x")
-		e := event(t, inv.last(t))
-		for path := range strings.FieldsSeq(test.paths) {
-			if at(e, path) == "(absent)" {
-				t.Errorf("%s %s: no %s", test.api.Kind, test.api.Routes[0].Integration.PayloadFormat, path)
-			}
-		}
-	}
-}
