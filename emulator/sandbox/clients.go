@@ -11,7 +11,8 @@ import (
 	"path/filepath"
 )
 
-// clientFiles are our runtime clients for managed runtimes: what AWS's images have in /var/runtime (spec lambda.md §1.8, §5.3).
+// clientFiles are our runtime clients for managed runtimes: what AWS's images have in /var/runtime (spec lambda.md §1.8, §5.3), but for the AWS SDKs,
+// which a function has to bring itself here.
 //
 //go:embed client/node/*.cjs client/python/*.py client/python/emulate_runtime/*.py
 var clientFiles embed.FS

@@ -124,6 +124,23 @@ func TestClientsOnOurRuntimeAPI(t *testing.T) {
 	}
 }
 
+// What is thrown between two invocations ends the process, although a poll is waiting then.
+func TestNodeClientThrowsBetweenInvocations(t *testing.T) {
+	dir := clientCase{files: js("exports.handler = async () => { setTimeout(() => { throw new Error('late'); }, 20); };")}.write(t)
+	l := startLive(t, dir, "index.handler", nodeCommand(t), filepath.Join(sharedClients(t), nodeClient))
+	defer l.stop()
+	l.ready(t)
+	l.invoke(t, "{}")
+	select {
+	case <-l.exited:
+	case <-time.After(time.Minute):
+		t.Fatal("the client lives on")
+	}
+	if code := l.cmd.ProcessState.ExitCode(); code != 129 || !strings.Contains(l.output.String(), "Uncaught Exception") {
+		t.Errorf("exit status %d, output %q, want 129 and the exception", code, l.output.String())
+	}
+}
+
 // A file that is changed within a second to something of the same size must not run as it was before: Python takes its compiled form for current.
 func TestPythonClientSeesEveryEdit(t *testing.T) {
 	dir, cache, clients := t.TempDir(), t.TempDir(), sharedClients(t)

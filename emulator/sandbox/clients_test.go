@@ -160,7 +160,7 @@ func (c clientCase) run(t *testing.T, dir string, argv ...string) clientRun {
 	return clientRun{Posts: api.posts, Output: string(output.bytes), Exit: exit}
 }
 
-// watchedOutput closes said when the word "hanging" has been written.
+// watchedOutput closes said when the line "hanging" has been written.
 type watchedOutput struct {
 	bytes []byte
 	said  chan struct{}
@@ -169,7 +169,7 @@ type watchedOutput struct {
 
 func (w *watchedOutput) Write(p []byte) (int, error) {
 	w.bytes = append(w.bytes, p...)
-	if bytes.Contains(w.bytes, []byte("hanging")) {
+	if bytes.Contains(w.bytes, []byte("hanging\n")) {
 		w.once.Do(func() { close(w.said) })
 	}
 	return len(p), nil

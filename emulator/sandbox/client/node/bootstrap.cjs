@@ -9,7 +9,8 @@
 //   stream.cjs        awslambda.streamifyResponse
 //   log.cjs errors.cjs
 //
-// CommonJS, few modules, and a socket instead of node:http: that is 9 ms less until the first poll.
+// CommonJS, few modules, and a socket instead of node:http: that is 9 ms less until the first poll. Unlike AWS's images, there is no AWS SDK here:
+// a function brings its own in node_modules.
 
 // AWS's entry point is an ES module, so that require.main is undefined in a function's code.
 process.mainModule = undefined;
@@ -37,8 +38,10 @@ function whenUncaught(api, runtime) {
     if (reported) return;
     reported = true;
     const exit = () => process.exit(code);
+    // On a connection of its own: on the other one a poll may be waiting.
+    const other = api.another();
     const id = runtime.requestId;
-    (id === undefined ? api.initError(error) : api.invocationError(id, error)).then(exit, exit);
+    (id === undefined ? other.initError(error) : other.invocationError(id, error)).then(exit, exit);
   };
   process.on('uncaughtException', (error) => report('Uncaught Exception', error, 129));
   process.on('unhandledRejection', (reason, promise) =>

@@ -28,8 +28,17 @@ class RuntimeAPI {
     // The requests that wait for their answer, oldest first.
     this.pending = [];
     this.received = [];
+    // How many bytes a partly received answer will have, or 0 where that is not known yet.
+    this.expected = 0;
     this.socket = undefined;
     this.invocationId = undefined;
+  }
+
+  // another is a second connection on behalf of the same invocation.
+  another() {
+    const api = new RuntimeAPI(this.address);
+    api.invocationId = this.invocationId;
+    return api;
   }
 
   // next waits for an event: { headers (names in lower case), body }.
