@@ -133,6 +133,15 @@ def handler(event, context):
     raise ValueError("boom")
 `), env: map[string]string{"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}, headers: map[string]string{"Lambda-Runtime-Aws-Tenant-Id": "blue"},
 		wantOutput: `"logger": "root", "requestId": "` + clientRequestID},
+	{name: "logging looked for before", files: py(`import importlib.util
+
+spec = importlib.util.find_spec("logging")
+
+def handler(event, context):
+    import logging, logging.handlers
+    logging.warning("%s", len(logging.getLogger().handlers))
+    return isinstance(logging.getLogger().handlers[0], logging.Handler)
+`), want: "true", wantOutput: "[WARNING]\tTIME\t" + clientRequestID + "\t1\n"},
 	{name: "thread", files: py("import threading\n\n\ndef handler(event, context):\n    t = threading.Thread(target=print, args=('in thread',))\n    t.start()\n    t.join()\n"), wantOutput: "in thread\n"},
 	{name: "thread raises", files: py("import threading\n\n\ndef f():\n    raise ValueError('in thread')\n\n\ndef handler(event, context):\n    t = threading.Thread(target=f)\n    t.start()\n    t.join()\n    return 1\n"), want: "1", wantOutput: "ValueError: in thread\n"},
 }

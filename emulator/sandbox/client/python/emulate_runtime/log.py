@@ -57,19 +57,19 @@ def set_up():
 
 
 class _LoggingFinder:
-    """Finds the standard library's logging, once, and adds the handler when it has been loaded. (With AWS it is loaded from the start: a file
-    of the function with that name is never seen.)"""
+    """Finds the standard library's logging, and adds the handler when it has been loaded. (With AWS it is loaded from the start: a file of the
+    function with that name is never seen.)"""
 
     def find_spec(self, name, path=None, target=None):
         if name != "logging":
             return None
-        sys.meta_path.remove(self)
         from importlib.machinery import PathFinder
 
         spec = PathFinder.find_spec(name, [os.path.dirname(os.__file__)])
         load = spec.loader.exec_module
 
         def exec_module(module):
+            sys.meta_path.remove(self)
             load(module)
             _add_handler()
 
