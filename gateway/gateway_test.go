@@ -99,7 +99,7 @@ func withRoutes(a *config.API, format string, routes []string) *config.API {
 type server struct {
 	addr     string
 	accesses *recorder
-	swap     func(http.Handler)
+	swap     func(http.Handler) http.Handler // returns the handler before
 }
 
 func newServer(t testing.TB, o Options) *server {
@@ -115,7 +115,13 @@ func newServer(t testing.TB, o Options) *server {
 	}
 	var mu sync.RWMutex
 	var handler http.Handler = g
-	s.swap = func(h http.Handler) { mu.Lock(); handler = h; mu.Unlock() }
+	s.swap = func(h http.Handler) http.Handler {
+		mu.Lock()
+		defer mu.Unlock()
+		old := handler
+		handler = h
+		return old
+	}
 	srv := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.RLock()
 		h := handler

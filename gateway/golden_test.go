@@ -57,7 +57,7 @@ func golden(t *testing.T, file string) {
 
 	got := map[string]string{"response": response(answer)}
 	if len(inv.events) > 0 {
-		volatile := []string{"requestId", "extendedRequestId", "requestTime", "requestTimeEpoch", "time", "timeEpoch"}
+		volatile := []string{"requestId", "extendedRequestId", "requestTime", "requestTimeEpoch", "time", "timeEpoch", "X-Amz-Cf-Id"}
 		if !strings.Contains(head, "Root=") {
 			volatile = append(volatile, "X-Amzn-Trace-Id", "x-amzn-trace-id")
 		}

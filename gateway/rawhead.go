@@ -43,10 +43,26 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// NewServer makes a server that hands all requests to h and keeps their heads; serve it on a Listener. It speaks HTTP/1.1 only, and leaves
-// "OPTIONS *" to h, so that every head has its request.
+// NewServer makes a server that hands all requests to h and keeps their heads until h has returned; serve it on a Listener. It speaks HTTP/1.1
+// only, and leaves "OPTIONS *" to h, so that every head has its request.
 func NewServer(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, ConnContext: ConnContext, DisableGeneralOptionsHandler: true}
+	return &http.Server{Handler: forgetHeads(h), ConnContext: ConnContext, DisableGeneralOptionsHandler: true}
+}
+
+// forgetHeads drops the head of a request that h did not ask for, lest a later request of the same line gets it.
+func forgetHeads(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, _ := r.Context().Value(connKey{}).(*conn)
+		if c == nil {
+			h.ServeHTTP(w, r)
+			return
+		}
+		c.taken = false
+		h.ServeHTTP(w, r)
+		if !c.taken {
+			c.pop(r)
+		}
+	})
 }
 
 // conn is a connection that keeps the heads of the requests that pass through it.
@@ -56,6 +72,8 @@ type conn struct {
 	frame framing
 	heads []head
 	kept  int // bytes of heads
+	// taken says that the head of the request that is being served was taken. Only its handler looks at it.
+	taken bool
 }
 
 // head is a request line and the headers as they came, cut off behind keptHead bytes.
@@ -110,6 +128,7 @@ func (c *conn) drop(n int) {
 func (c *conn) pop(r *http.Request) (text string, size int, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.taken = true
 	for i := range c.heads {
 		if c.heads[i].isOf(r) {
 			text, size = string(c.heads[i].text), c.heads[i].size

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -174,6 +175,29 @@ func TestRawHeadSkipped(t *testing.T) {
 	if len(c.heads) != 1 || !bytes.Contains(c.heads[0].text, []byte("X: /3")) {
 		t.Errorf("%d heads are left", len(c.heads))
 	}
+}
+
+// A request of another handler leaves nothing behind for one with the same line.
+func TestRawHeadOfAnotherHandler(t *testing.T) {
+	inv := replying(`{}`)
+	s := newServer(t, Options{APIs: apis(restAPI("GET /x")), Invoker: inv})
+	g := s.swap(http.NotFoundHandler())
+	c, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	answers := bufio.NewReader(c)
+	for _, n := range []string{"1", "2"} {
+		io.WriteString(c, "GET /dev/x HTTP/1.1\r\nHost: h\r\nx-n: "+n+"\r\n\r\n")
+		r, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, r.Body)
+		s.swap(g)
+	}
+	checkMembers(t, inv.last(t), map[string]any{"headers.x-n": "2"})
 }
 
 // Heads that nobody takes and bodies take no memory.

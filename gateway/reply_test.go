@@ -258,7 +258,7 @@ func checkReply(t interface {
 
 func replyProperty(t *rapid.T) {
 	value := rapid.SampledFrom([]string{`"v"`, `"w"`, `"aGk="`, `"aGk"`, `"è+"`, `"a\nb\"\u00e9"`, `1`, `-1.50`, `true`, `false`, `null`, `[]`, `{}`, `["v","w"]`, `["v",1,null]`,
-		`[[1]]`, `"201"`, `200`, `404`, `"x"`, `{"A":"v","a":"w"}`, `{"Content-Type":"t"}`, `{"b":["v","x"],"A":["v"]}`, `{"c":null,"b":true}`, `{"a":"1","a":"2"}`})
+		`[[1]]`, `{"a":[{}]}`, `{"a":[null,"x"],"b":null}`, `["v",{}]`, `{"a":[1,true],"b":"\b\f\r\t\/"}`, `"201"`, `200`, `404`, `"x"`, `{"A":"v","a":"w"}`, `{"Content-Type":"t"}`, `{"b":["v","x"],"A":["v"]}`, `{"c":null,"b":true}`, `{"a":"1","a":"2"}`})
 	key := rapid.SampledFrom([]string{`"statusCode"`, `"headers"`, `"headers"`, `"multiValueHeaders"`, `"cookies"`, `"body"`, `"isBase64Encoded"`, `"status\u0043ode"`, `"other"`})
 	if rapid.IntRange(0, 9).Draw(t, "shape") == 0 {
 		checkReply(t, []byte(value.Draw(t, "value")))

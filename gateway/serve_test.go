@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -302,6 +303,17 @@ func TestLimits(t *testing.T) {
 			if !strings.HasPrefix(answer, "HTTP/1.1 413 ") {
 				t.Errorf("%.200q", answer)
 			}
+		}
+	})
+	t.Run("a client that sends all of a refused body gets the answer", func(t *testing.T) {
+		c, err := net.Dial("tcp", rest.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		go io.WriteString(c, "POST /dev/x HTTP/1.1\r\nHost: h\r\nContent-Length: 20000000\r\n\r\n"+body(20000000))
+		if r, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || r.StatusCode != 413 {
+			t.Errorf("%v %v", r, err)
 		}
 	})
 	t.Run("head above all limits", func(t *testing.T) {
