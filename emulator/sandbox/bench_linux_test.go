@@ -12,10 +12,10 @@ import (
 	"example.com/emulate/emulator/lambda"
 )
 
-// bare starts the program as Process does, but with nothing around it, and waits for its end.
-func bare(b *testing.B, path string, null *os.File) {
+// bare starts the program as Process does, with the same variables in the same folder but with nothing around it, and waits for its end.
+func bare(b *testing.B, l *launch, null *os.File) {
 	fd := null.Fd()
-	pid, err := syscall.ForkExec(path, []string{path}, &syscall.ProcAttr{Dir: "/", Env: []string{"MODE="}, Files: []uintptr{fd, fd, fd}})
+	pid, err := syscall.ForkExec(l.path, l.args, &syscall.ProcAttr{Dir: l.dir, Env: l.env, Files: []uintptr{fd, fd, fd}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -40,6 +40,11 @@ func BenchmarkStart(b *testing.B) {
 			}
 			defer null.Close()
 			s := spec(code, newRecord())
+			p.Limits()
+			l, err := p.plan(b.Context(), s, &slot{tmp: code})
+			if err != nil {
+				b.Fatal(err)
+			}
 			var ours, floor, starts, oursCPU, floorCPU time.Duration
 			for b.Loop() {
 				t, c := time.Now(), cpu()
@@ -52,7 +57,7 @@ func BenchmarkStart(b *testing.B) {
 				ours += time.Since(t)
 				oursCPU += cpu() - c
 				t, c = time.Now(), cpu()
-				bare(b, filepath.Join(code, "bootstrap"), null)
+				bare(b, l, null)
 				floor += time.Since(t)
 				floorCPU += cpu() - c
 			}

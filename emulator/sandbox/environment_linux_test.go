@@ -122,7 +122,8 @@ func TestLayers(t *testing.T) {
 	for name, o := range ways {
 		t.Run(name, func(t *testing.T) {
 			p := newProcess(t, o)
-			one, two := t.TempDir(), t.TempDir()
+			one, two, codeOutside := t.TempDir(), t.TempDir(), outsideTmp(t)
+			write(t, filepath.Join(codeOutside, "bootstrap"), "#!/bin/sh\ntool || echo none\n")
 			if !o.NoPrivateTmp {
 				two = filepath.Join(two, "with:colon,and comma")
 			}
@@ -144,6 +145,18 @@ func TestLayers(t *testing.T) {
 				stop(t, in, 0)
 				if diff := cmp.Diff(test.want, out.all()); diff != "" {
 					t.Error(diff)
+				}
+			}
+			// A slot that served without layers serves with them, and the other way round.
+			for _, layers := range [][]string{nil, {one}, nil} {
+				out := newRecord()
+				s := spec(codeOutside, out)
+				s.Code.Layers = layers
+				in := start(t, p, s)
+				wait(t, in)
+				stop(t, in, 0)
+				if got, want := out.all()[len(out.all())-1], map[bool]string{true: "none", false: "tool of one"}[layers == nil]; got != want {
+					t.Errorf("with %v: %q", layers, got)
 				}
 			}
 			// The program itself may come from a layer.

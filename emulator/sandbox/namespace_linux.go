@@ -20,7 +20,7 @@ func baseNamespace() int {
 	if unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, "") != nil {
 		return -1
 	}
-	fd, err := unix.Open("/proc/thread-self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(threadNamespace, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1
 	}
@@ -32,11 +32,36 @@ func baseNamespace() int {
 	return fd
 }
 
-// enterView moves the spawner's thread into a copy of the base namespace that shows the environment's folder as /tmp and its layers as /opt.
-func (s *spawner) enterView(l *launch) error {
+// enterView moves the spawner's thread into the slot's mount namespace, which it makes for the slot's first start. What a special
+// one shows does not change: it serves one environment.
+func enterView(l *launch) error {
+	special := l.view.opt != nil || l.view.keep != nil
+	if l.slot.namespace != 0 && l.slot.special == special {
+		if err := unix.Setns(l.slot.namespace, unix.CLONE_NEWNS); err != nil {
+			return fmt.Errorf("enter a mount namespace: %w", err)
+		}
+		return nil
+	}
+	l.slot.closeNamespace()
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("make a mount namespace: %w", err)
 	}
+	if err := showView(l); err != nil {
+		return err
+	}
+	fd, err := unix.Open(threadNamespace, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("keep a mount namespace: %w", err)
+	}
+	l.slot.namespace, l.slot.special = fd, special
+	return nil
+}
+
+// threadNamespace is the mount namespace of the calling thread.
+const threadNamespace = "/proc/thread-self/ns/mnt"
+
+// showView shows the environment's folder as /tmp and its layers as /opt in the thread's namespace, a copy of the base one.
+func showView(l *launch) error {
 	if l.view.opt != nil {
 		if err := mountLayers(l.view.opt); err != nil {
 			return fmt.Errorf("mount layers on /opt: %w", err)

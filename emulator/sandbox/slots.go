@@ -14,6 +14,11 @@ import (
 type slot struct {
 	tmp    string
 	cgroup cgroup
+	// namespace is a descriptor of the mount namespace that shows tmp as /tmp, 0 before the first start and where none is used. It stays for the
+	// next start: the end of a namespace makes the last process in it wait for all processors before its own end is told.
+	namespace int
+	// special says that the namespace shows more than tmp.
+	special bool
 }
 
 // slots makes, recycles and removes slots. Making and removing a folder on a journaling file system costs more than all other work of a start, so
@@ -60,6 +65,9 @@ func (s *slots) get() (*slot, error) {
 // put takes back a slot whose processes have been buried, or never were.
 func (s *slots) put(sl *slot) error {
 	if sl.cgroup != "" && pristine(sl.tmp) {
+		if sl.special {
+			sl.closeNamespace()
+		}
 		s.mu.Lock()
 		keep := len(s.free) < maxFree
 		if keep {
@@ -85,7 +93,16 @@ func (s *slots) close() error {
 	return errors.Join(errs...)
 }
 
+// closeNamespace lets the kernel take down the namespace, in which no process is left.
+func (sl *slot) closeNamespace() {
+	if sl.namespace != 0 {
+		os.NewFile(uintptr(sl.namespace), "mount namespace").Close()
+		sl.namespace, sl.special = 0, false
+	}
+}
+
 func (sl *slot) remove() error {
+	sl.closeNamespace()
 	if err := errors.Join(sl.cgroup.remove(), removeAll(sl.tmp)); err != nil {
 		return fmt.Errorf("remove a sandbox: %w", err)
 	}

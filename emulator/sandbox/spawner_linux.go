@@ -72,7 +72,7 @@ func (s *spawner) startInView(l *launch, attr *syscall.ProcAttr) (pid int, err e
 	if s.lost != nil {
 		return 0, s.lost
 	}
-	if err = s.enterView(l); err == nil {
+	if err = enterView(l); err == nil {
 		pid, err = syscall.ForkExec(l.path, l.args, attr)
 	}
 	if back := unix.Setns(s.namespace, unix.CLONE_NEWNS); back != nil {
