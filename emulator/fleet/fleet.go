@@ -82,7 +82,10 @@ func (f *Fleet) Configure(now Time, fn FuncID, l Limits, generation int32, out [
 	}
 	for _, p := range fun.pools {
 		if p != nil {
-			f.reap.lower(p, p.reapAt(f))
+			f.reap.remove(p) // the timeout may be another one
+			if p.idle.n > 0 {
+				f.reap.push(p, p.reapAt(f))
+			}
 			out = f.settle(p, out)
 		}
 	}

@@ -588,6 +588,12 @@ func TestNext(t *testing.T) {
 	expect(150, true)
 	f.Configure(110, 0, Limits{Reserved: 1, IdleTimeout: 70}, 1, nil)
 	expect(120, true)
+	f.Invoke(111, 0, 0, 0, nil)
+	f.Configure(112, 0, Limits{Reserved: 1, IdleTimeout: 1}, 1, nil)
+	expect(0, false)
+	f.Responded(113, 0, 0, nil)
+	f.Freed(113, 0, 1, nil)
+	expect(114, true)
 	f.Close(115, nil)
 	expect(0, false)
 }

@@ -101,8 +101,8 @@ func TestHeapKeepsTheEarliestFirst(t *testing.T) {
 		h.remove(pools[i])
 	}
 	for i := 1; i < len(pools); i += 3 {
-		h.lower(pools[i], pools[i].wakeAt-20)
-		h.lower(pools[i], pools[i].wakeAt+20)
+		h.remove(pools[i])
+		h.push(pools[i], pools[i].wakeAt-20)
 	}
 	last := Time(-100)
 	for len(h) > 0 {

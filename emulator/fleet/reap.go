@@ -30,14 +30,6 @@ func (h *reapHeap) fix(p *pool, at Time) {
 	h.down(p.heap)
 }
 
-// lower makes the pool's time earlier, where it is in the heap.
-func (h *reapHeap) lower(p *pool, at Time) {
-	if p.heap != none && at < p.wakeAt {
-		p.wakeAt = at
-		h.up(p.heap)
-	}
-}
-
 func (h *reapHeap) remove(p *pool) {
 	if p.heap == none {
 		return
