@@ -22,6 +22,7 @@ type ProcessOptions struct {
 	// TempDir is where the environments' /tmp folders are made and removed again. "" means os.TempDir().
 	TempDir string
 	// NoPrivateTmp lets handlers see the host's own /tmp and /opt, even where a mount namespace is permitted; TMPDIR leads to the environment's folder.
+	// A handler that talks to a socket in the host's /tmp needs it.
 	NoPrivateTmp bool
 	// NoCgroups keeps off cgroups even where they are permitted: process groups and signals do their work.
 	NoCgroups bool

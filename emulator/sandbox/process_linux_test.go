@@ -468,6 +468,59 @@ func TestManyAtOnce(t *testing.T) {
 	})
 }
 
+// An environment that waits costs the emulator no thread.
+func TestNoThreadPerProcess(t *testing.T) {
+	eachWay(t, func(t *testing.T, p *Process) {
+		const n = 48
+		var all []lambda.Instance
+		for range n {
+			out := newRecord()
+			all = append(all, start(t, p, spec(helperCode(t), out, "MODE", "sleep")))
+			out.await(t, "pid ")
+		}
+		threads, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(threads) >= n {
+			t.Errorf("%d threads with %d environments", len(threads), n)
+		}
+		for _, in := range all {
+			stop(t, in, 0)
+		}
+	})
+}
+
+// An Output that blocks holds up the handler; Stop ends the processes all the same, and waits for the output no longer than it may.
+func TestBackPressure(t *testing.T) {
+	p := newProcess(t, ProcessOptions{})
+	release, first := make(chan struct{}), make(chan struct{}, 1)
+	s := spec(script(t, `while :; do echo 0123456789012345678901234567890123456789; done`), newRecord())
+	s.Output = func([]byte) {
+		select {
+		case first <- struct{}{}:
+		default:
+		}
+		<-release
+	}
+	in := start(t, p, s)
+	<-first
+	pid := strconv.Itoa(in.(*instance).child.pid)
+	eventually(t, "the handler waiting for its pipe", func() bool {
+		return strings.Contains(read(t, "/proc/"+pid+"/status"), "State:\tS")
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if err := in.Stop(ctx, 0); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	if alive(pid) {
+		t.Error("the runtime is left")
+	}
+	close(release)
+	<-in.(*instance).out.ended
+}
+
 func openFiles(t testing.TB) int {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
