@@ -99,10 +99,13 @@ func parseHex(b []byte) (n uint64, ok bool) {
 	return n, true
 }
 
-// trailers reads the block after the last chunk.
+// trailers reads the block after the last chunk. Its end must not be a bare line feed, as in net/http.
 func (b *body) trailers() error {
 	block, err := b.c.block(0, maxTrailer)
 	if err != nil || block[0] == ' ' || block[0] == '\t' {
+		return errTruncated
+	}
+	if len(block) != 2 && !bytes.HasSuffix(block, []byte("\r\n\r\n")) {
 		return errTruncated
 	}
 	for {

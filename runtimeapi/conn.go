@@ -23,10 +23,16 @@ const (
 	linger = 500 * time.Millisecond
 )
 
+// netConn is what a conn needs of its *net.TCPConn.
+type netConn interface {
+	net.Conn
+	CloseWrite() error
+}
+
 // conn is one connection of a runtime.
 type conn struct {
 	s  *Server
-	nc *net.TCPConn
+	nc netConn
 
 	// Guarded by s.mu. dead: of an earlier generation or a closed server, so that the owner must not hear of it any more. waiting: a poll
 	// without an answer; polled is its framing. answered is closed when a poll that has another request behind it got its answer.

@@ -190,10 +190,10 @@ func (h *head) field(key, value []byte) error {
 		}
 	case len("Expect"): // and Origin
 		if is(key, "expect") {
-			if !is(value, "100-continue") {
+			if len(value) > 0 && !is(value, "100-continue") {
 				return &httpError{http.StatusExpectationFailed, "expectation failed"}
 			}
-			h.expects = true
+			h.expects = h.expects || len(value) > 0
 		} else if is(key, "origin") {
 			h.foreign = true
 		}
