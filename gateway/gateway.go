@@ -40,6 +40,9 @@ type Options struct {
 	// the header X-Emulate-Error, words are the compiler's or the diagnostic's and become the body of a 502. An empty kind means that there is
 	// nothing to explain. nil explains nothing.
 	Explain func(err error) (kind, words string)
+	// Ready waits until a function's code is built, before the integration's clock starts: building is this machine's work and has no counterpart
+	// on AWS. Its ctx ends with the client's connection, its error is handled as one of Invoke. nil does not wait.
+	Ready func(ctx context.Context, function string) error
 }
 
 // Gateway serves REST and HTTP APIs. It is immutable: a reload makes a new one.
@@ -48,6 +51,7 @@ type Gateway struct {
 	invoker   Invoker
 	telemetry Emitter
 	explain   func(error) (kind, words string)
+	ready     func(context.Context, string) error
 	account   string
 	port      string
 	names     *names
@@ -68,7 +72,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, fmt.Errorf("make gateway: port %d is out of range", o.Port)
 	}
 	g := &Gateway{
-		invoker: o.Invoker, telemetry: o.Telemetry, explain: o.Explain, account: o.Account, port: strconv.Itoa(o.Port),
+		invoker: o.Invoker, telemetry: o.Telemetry, explain: o.Explain, ready: o.Ready, account: o.Account, port: strconv.Itoa(o.Port),
 		names: newNames(), rest: restFailures(), http: httpFailures(), nobody: &api{API: &config.API{}},
 	}
 	if g.account == "" {

@@ -93,6 +93,13 @@ func (x *exchange) proxy() {
 		x.fail(f.eventTooLarge, "the event is larger than 6 MB")
 		return
 	}
+	if x.gw.ready != nil {
+		if err := x.gw.ready(x.r.Context(), x.target.function); err != nil {
+			x.gw.payloads.Put(payload)
+			x.invokeFailed(err)
+			return
+		}
+	}
 	result, err := x.invoke(payload)
 	if err != nil {
 		x.invokeFailed(err)

@@ -129,6 +129,36 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// Waiting for a build does not count towards the integration's timeout.
+func TestReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inv := replying(`{}`)
+		failure := error(nil)
+		g, err := New(Options{APIs: apis(restAPI("GET /x")), Invoker: inv, Ready: func(_ context.Context, function string) error {
+			if function != "f" {
+				t.Errorf("waits for %s", function)
+			}
+			time.Sleep(time.Minute)
+			return failure
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		get := func() int {
+			w := httptest.NewRecorder()
+			g.ServeHTTP(w, httptest.NewRequest("GET", "/dev/x", nil))
+			return w.Code
+		}
+		if got := get(); got != 200 {
+			t.Errorf("after a build: %d", got)
+		}
+		failure = throttled()
+		if got := get(); got != 500 || len(inv.events) != 1 {
+			t.Errorf("after a failure: %d, %d events", got, len(inv.events))
+		}
+	})
+}
+
 // A client that goes away does not end the invocation.
 func TestDisconnect(t *testing.T) {
 	started, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
@@ -186,71 +216,6 @@ func TestBrokenRoute(t *testing.T) {
 	}
 	if r, _ := s.do(t, "GET /dev/y"); r.StatusCode != 200 {
 		t.Errorf("the other route: %d", r.StatusCode)
-	}
-}
-
-// Integrations that AWS answers with 500 without calling the function (spec apigateway.md §1.6, §5.4, §6).
-func TestRefusedIntegrations(t *testing.T) {
-	header := func(name string) map[string]string {
-		return map[string]string{"integration.request.header." + name: "'x'"}
-	}
-	tests := []struct {
-		name        string
-		integration config.Integration
-		status      int
-	}{
-		{"GET", config.Integration{HTTPMethod: "GET"}, 500},
-		{"POST", config.Integration{HTTPMethod: "POST"}, 200},
-		{"transfer-encoding", config.Integration{RequestParameters: header("transfer-encoding")}, 500},
-		{"Content-Length", config.Integration{RequestParameters: header("Content-Length")}, 500},
-		{"X-Amzn-Apigateway-Api-Id", config.Integration{RequestParameters: header("X-Amzn-Apigateway-Api-Id")}, 500},
-		{"x-amzn-trace-id", config.Integration{RequestParameters: header("x-amzn-trace-id")}, 500},
-		{"Authorization", config.Integration{RequestParameters: header("Authorization")}, 500},
-		{"te", config.Integration{RequestParameters: header("te")}, 500},
-		{"foobar", config.Integration{RequestParameters: header("foobar")}, 200},
-		{"no function", config.Integration{Function: "${stageVariables.nothing}"}, 500},
-		{"authorization at a mock", config.Integration{Type: config.Mock, MockStatus: 200, RequestParameters: header("Authorization")}, 200},
-		{"content-length at a mock", config.Integration{Type: config.Mock, MockStatus: 200, RequestParameters: header("content-length")}, 500},
-	}
-	for _, test := range tests {
-		c := restAPI("GET /x")
-		in := test.integration
-		if in.Type == "" {
-			in.Type = config.LambdaProxy
-		}
-		if in.Function == "" {
-			in.Function = "f"
-		}
-		c.Routes[0].Integration = in
-		s := newServer(t, Options{APIs: apis(c), Invoker: replying(`{}`)})
-		r, body := s.do(t, "GET /dev/x")
-		if r.StatusCode != test.status {
-			t.Errorf("%s: %d", test.name, r.StatusCode)
-		}
-		if test.status == 500 && (body != `{"message": "Internal server error"}` || r.Header.Get("X-Amzn-Errortype") != "InternalServerErrorException") {
-			t.Errorf("%s: %q %v", test.name, body, r.Header)
-		}
-	}
-}
-
-func TestFunctionOf(t *testing.T) {
-	variables := map[string]string{"fn": "orders", "alias": "live", "loop": "${stageVariables.loop}"}
-	tests := []struct{ function, qualifier, want, wantQualifier string }{
-		{"f", "", "f", ""},
-		{"f", "1", "f", "1"},
-		{"${stageVariables.fn}", "", "orders", ""},
-		{"a-${stageVariables.fn}-${stageVariables.no}b:${stageVariables.alias}", "", "a-orders-b", "live"},
-		{"${stageVariables.fn}", "${stageVariables.alias}", "orders", "live"},
-		{"arn:aws:lambda:us-east-1:123456789012:function:${stageVariables.fn}:${stageVariables.alias}", "", "orders", "live"},
-		{"${stageVariables.no}", "", "", ""},
-		{"x${stageVariables.", "", "x${stageVariables.", ""},
-		{"${stageVariables.loop}", "", "${stageVariables.loop}", ""},
-	}
-	for _, test := range tests {
-		f, q := functionOf(&config.Integration{Function: test.function, Qualifier: test.qualifier}, variables)
-		if f != test.want || q != test.wantQualifier {
-			t.Errorf("%s %s: got %q %q", test.function, test.qualifier, f, q)
-		}
 	}
 }
 
