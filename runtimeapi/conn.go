@@ -49,6 +49,7 @@ type conn struct {
 	mayWait     bool // the last request was a poll
 	afterPost   bool
 	contentType string // of the last answer
+	host        string // the last one that was found good
 	r, w        int
 	buf         []byte
 	small       [smallBuffer]byte
@@ -114,7 +115,7 @@ func (c *conn) skipLineEnds() {
 // dispatch answers one request, and says whether the connection goes on.
 func (c *conn) dispatch() bool {
 	c.afterPost = c.head.method == http.MethodPost
-	if c.head.foreign || !c.s.knows(c.head.host) {
+	if c.head.foreign || !c.knowsHost() {
 		return c.reject(http.StatusForbidden, textPlain, "requests from web pages are refused\n")
 	}
 	e, id := lookup(c.head.path)
@@ -128,6 +129,19 @@ func (c *conn) dispatch() bool {
 		return c.reject(http.StatusMethodNotAllowed, "", "")
 	}
 	return e.serve(c, id)
+}
+
+// knowsHost is Server.knows for this request; a runtime says the same Host again and again.
+func (c *conn) knowsHost() bool {
+	if len(c.head.host) == 0 || string(c.head.host) == c.host {
+		return true
+	}
+	host := string(c.head.host)
+	if !c.s.knows(host) {
+		return false
+	}
+	c.host = host
+	return true
 }
 
 var errTooLong = errors.New("block over its limit")

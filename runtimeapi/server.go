@@ -169,12 +169,12 @@ func (s *Server) admit(nc *net.TCPConn) {
 
 // knows says whether a request whose Host is host may be meant for this server: a name other than localhost may be one that a web page made to
 // point here.
-func (s *Server) knows(host []byte) bool {
-	if len(host) == 0 || string(host) == s.addr || string(host) == s.options.Addr {
+func (s *Server) knows(host string) bool {
+	if host == s.addr || host == s.options.Addr {
 		return true
 	}
-	name := string(host)
-	if h, _, err := net.SplitHostPort(name); err == nil {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
 	}
 	name = strings.ToLower(strings.Trim(name, "[]"))
