@@ -124,7 +124,8 @@ func TestLayers(t *testing.T) {
 			p := newProcess(t, o)
 			one, two, codeOutside := t.TempDir(), t.TempDir(), outsideTmp(t)
 			write(t, filepath.Join(codeOutside, "bootstrap"), "#!/bin/sh\ntool || echo none\n")
-			if !o.NoPrivateTmp {
+			p.Limits()
+			if p.host.private() {
 				two = filepath.Join(two, "with:colon,and comma")
 			}
 			write(t, filepath.Join(one, "bin", "tool"), "#!/bin/sh\necho tool of one\n")
@@ -168,7 +169,7 @@ func TestLayers(t *testing.T) {
 			wait(t, in)
 			stop(t, in, 0)
 			want := "bootstrap of two at /opt/bootstrap"
-			if o.NoPrivateTmp {
+			if !p.host.private() {
 				want = "bootstrap of two at " + two + "/bootstrap"
 			}
 			if diff := cmp.Diff([]string{want}, out.all()); diff != "" {
