@@ -1,0 +1,143 @@
+// Command bench measures the emulator against floors, in one run: what is quoted are ratios, since machines are shared and differ.
+//
+// Each system is a process of its own. The measured systems take turns in slices of a few seconds (load.go), so that a machine whose speed drifts
+// drifts for all of them; the figure is the median of the ratios of neighbouring slices. floor.go is what no emulator can be faster than: net/http
+// that hands fixed bytes to the same handler. cold.go starts many environments at once, memory.go looks at resident memory, edit.go measures from
+// the edit of a file to the answer of the new code, soak.go sends a million invocations with failures among them.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+type options struct {
+	slice    time.Duration
+	slices   int
+	base     string
+	out      string
+	only     string
+	soak     int
+	coldRuns int
+
+	// What child processes are started with.
+	floor, floorCold string
+	floorN           int
+}
+
+func main() {
+	var o options
+	flag.DurationVar(&o.slice, "slice", 3*time.Second, "length of one slice")
+	flag.IntVar(&o.slices, "slices", 9, "slices of each system")
+	flag.StringVar(&o.base, "base", "", "commit to build and measure too")
+	flag.StringVar(&o.out, "out", "bench.json", "file for the results as JSON")
+	flag.StringVar(&o.only, "only", "", "only one part: load, cold, memory or edit")
+	flag.IntVar(&o.soak, "soak", 0, "instead: this many invocations with failures among them")
+	flag.IntVar(&o.coldRuns, "cold-runs", 5, "runs of each cold start measurement")
+	flag.StringVar(&o.floor, "floor", "", "(child) serve as the floor, with this handler")
+	flag.StringVar(&o.floorCold, "floor-cold", "", "(child) start this handler -n times and wait for each one's first poll")
+	flag.IntVar(&o.floorN, "n", 16, "(child) processes of the floor")
+	flag.Parse()
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(o options) error {
+	switch {
+	case o.floor != "":
+		return serveFloor(o.floor, o.floorN, flag.Args())
+	case o.floorCold != "":
+		return floorCold(o.floorCold, o.floorN)
+	}
+	dir, err := os.MkdirTemp("", "emulate-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{o: o, dir: dir}
+	if err := b.prepare(); err != nil {
+		return err
+	}
+	if o.soak > 0 {
+		return b.soak(o.soak)
+	}
+	r := results{Machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), runtime.Version()), Time: time.Now().UTC()}
+	for _, part := range []struct {
+		name string
+		run  func(*results) error
+	}{{"cold", b.cold}, {"load", b.load}, {"memory", b.memory}, {"edit", b.edit}} {
+		if o.only != "" && o.only != part.name {
+			continue
+		}
+		if err := part.run(&r); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	r.print(os.Stdout)
+	data, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.out, append(data, '\n'), 0o644)
+}
+
+// bench is one run.
+type bench struct {
+	o        options
+	dir      string
+	handler  string            // the handler's binary
+	self     string            // this program, as the floor
+	programs map[string]string // emulate's binaries by name: "emulate", "base"
+	project  string            // folder with the project that is measured
+}
+
+// prepare builds everything.
+func (b *bench) prepare() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	b.self = self
+	b.project = filepath.Join(b.dir, "project")
+	b.handler = filepath.Join(b.project, "handler", "bootstrap")
+	b.programs = map[string]string{"emulate": filepath.Join(b.dir, "emulate")}
+	if err := goBuild(".", b.programs["emulate"], "./cmd/emulate"); err != nil {
+		return err
+	}
+	if err := goBuild(".", b.handler, "./cmd/bench/handler"); err != nil {
+		return err
+	}
+	if b.o.base != "" {
+		if err := b.buildBase(); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(b.project, "emulate.yaml"), []byte(projectFile), 0o644)
+}
+
+// projectFile has one function behind an HTTP API, a REST API and, by its name, Invoke.
+const projectFile = `functions:
+  bench:
+    code: ./handler
+    runtime: provided.al2023
+    timeout: 60
+limits:
+  concurrency: 2000
+apis:
+  web:
+    kind: http
+    routes:
+      GET /http/{id}: bench
+  rest:
+    kind: rest
+    stage: prod
+    routes:
+      GET /rest/{id}: bench
+`
