@@ -114,7 +114,7 @@ func (e *Emulator) handleAPIs(f *front, apis []*config.API) {
 		return
 	}
 	g, err := gateway.New(gateway.Options{
-		APIs: apis, Invoker: e.lambda, Telemetry: e.stream, Account: e.o.Account, Port: f.port(), Explain: explain,
+		APIs: apis, Invoker: e.lambda, Telemetry: e.stream, Account: e.o.Account, Port: f.port(), Explain: explain, Ready: e.lambda.Ready,
 	})
 	if err != nil { // config has checked the APIs
 		e.notice(err.Error())

@@ -58,6 +58,7 @@ type Environment struct {
 	bound     *request // waits for INIT
 	told      bool     // the fleet knows that the process exists
 	delivered bool     // cur has reached the runtime
+	truncated bool     // the runtime broke off its answer to cur
 	failure   *failure // why the last INIT or invocation failed
 	exists    time.Time
 	initPhase telemetry.Phase
@@ -183,7 +184,7 @@ func (e *Environment) beginInit(p telemetry.Phase, sl *slot) bool {
 	defer e.s.mu.Unlock()
 	e.slot = sl
 	e.phase, e.initPhase = initializing, p
-	e.told, e.delivered, e.failure = p == telemetry.PhaseInvoke, false, nil
+	e.told, e.delivered, e.truncated, e.failure = p == telemetry.PhaseInvoke, false, false, nil
 	e.exists = time.Now()
 	if e.bound != nil && p == telemetry.PhaseInvoke {
 		e.beginInvocation(e.bound)
@@ -224,14 +225,10 @@ func (e *Environment) tellStarted() []action {
 
 // reset runs INIT again in the same sandbox, within the invocation that waits for it. False where the environment has to end.
 func (e *Environment) reset() bool {
-	e.server.Reset()
+	old := e.kill()
 	if !e.beginInit(telemetry.PhaseInvoke, e.s.takeSlot()) {
 		return false
 	}
-	e.mu.Lock()
-	old := e.instance
-	e.thawLocked()
-	e.mu.Unlock()
 	inst, err := old.Reset(e.s.ctx)
 	if err != nil {
 		e.cannotStart(err)
@@ -325,17 +322,19 @@ func (e *Environment) failLocked(cause fleet.Cause, why *failure) []action {
 	return s.decide(s.fleet.Failed(s.now(), e.id, cause, s.out[:0]))
 }
 
-// kill ends the processes and keeps the sandbox.
-func (e *Environment) kill() {
+// kill ends the processes and keeps the sandbox. The Runtime API forgets them after they are gone: a connection that comes later is the next
+// process's.
+func (e *Environment) kill() Instance {
 	e.mu.Lock()
 	inst := e.instance
 	e.thawLocked()
 	e.mu.Unlock()
-	e.server.Reset()
 	if err := inst.Kill(context.Background()); err != nil {
 		e.s.o.Log("end the processes of function %s: %v", e.cfg.Name, err)
 	}
 	inst.Drain()
+	e.server.Reset()
+	return inst
 }
 
 // remove ends everything that belongs to the environment, and tells the fleet that it is gone.

@@ -146,6 +146,12 @@ func sameConfig(a, b *config.Function) bool {
 	return reflect.DeepEqual(x, y)
 }
 
+// Ready waits until the function's code is built. Its error is that of Invoke; it calls nothing.
+func (s *Service) Ready(ctx context.Context, name string) error {
+	_, _, err := s.ready(ctx, name, "")
+	return err
+}
+
 // ready waits until the function's code is built, and finds the pool for the qualifier.
 func (s *Service) ready(ctx context.Context, name, qualifier string) (*Function, fleet.Pool, error) {
 	for {

@@ -23,6 +23,8 @@ func (e *Environment) Polled(int) {
 		acts = e.ready(now)
 	case e.phase == serving && e.cur != nil && !e.delivered:
 		acts = []action{{kind: fleet.Assign, env: e, req: e.cur}} // the poll that it was meant for was gone
+	case e.phase == serving && e.cur != nil && e.truncated:
+		acts = e.broken(now)
 	case e.phase == serving && e.cur != nil && !e.cur.responded.IsZero():
 		e.stopAlarm()
 		e.finish(e.cur, now, e.cur.status(), e.cur.result.ErrorType)
@@ -61,7 +63,7 @@ func (e *Environment) assign(r *request, cold bool) {
 		r.initTime, e.initTime = e.initTime, 0
 	}
 	e.cur, e.bound = r, nil
-	e.delivered = true
+	e.delivered, e.truncated = true, false
 	e.beginInvocation(r)
 }
 
@@ -100,6 +102,11 @@ func (e *Environment) Responded(requestID string, resp runtimeapi.Response) {
 		s.mu.Unlock()
 		return
 	}
+	if resp.Truncated { // a dying runtime does this: its end tells more; a living one polls again
+		e.truncated = true
+		s.mu.Unlock()
+		return
+	}
 	r.responded = time.Now()
 	r.answer(resp)
 	if r.result.FunctionError != "" {
@@ -111,6 +118,20 @@ func (e *Environment) Responded(requestID string, resp runtimeapi.Response) {
 		r.end()
 	}
 	s.do(acts)
+}
+
+// broken ends an invocation whose answer the runtime broke off, and polled again. Service.mu is held.
+func (e *Environment) broken(now time.Time) []action {
+	s, r := e.s, e.cur
+	e.stopAlarm()
+	e.truncated = false
+	r.responded = now
+	r.result.FunctionError, r.result.ErrorType = errUnhandled, "Runtime.TruncatedResponse"
+	r.result.Payload = platformError(r.event.RequestID, r.result.ErrorType, "The runtime broke off its response")
+	e.fn.counts.Errors++
+	acts := s.decide(s.fleet.Responded(s.now(), e.id, r.id, s.out[:0]))
+	e.finish(r, now, telemetry.Errored, r.result.ErrorType)
+	return append(acts, s.decide(s.fleet.Freed(s.now(), e.id, 1, s.out[:0]))...)
 }
 
 // answer turns what the runtime posted into what the caller gets (spec lambda.md §1.4, §4.2).
