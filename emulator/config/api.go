@@ -1,4 +1,161 @@
 package config
 
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// apiBuilder collects the routes of one API of a template, from wherever they come: events of functions, an OpenAPI document, resources.
+type apiBuilder struct {
+	// props are those of the API's resource. Of an implicit API they are what Globals say.
+	*props
+	t   *template
+	r   *resource
+	api *API
+	// tree holds the resources of a REST API, by their paths.
+	tree restTree
+	// pending are the operations of the API's OpenAPI document that have no integration yet: events of functions may give them one.
+	pending []*operation
+	// cors is the answer to preflight requests of a REST API that SAM's Cors asks for.
+	cors *preflight
+}
+
 // loadAPIs makes the project's APIs of the functions' events and of the template's API resources.
-func (t *template) loadAPIs() {}
+func (t *template) loadAPIs() {
+	apis := &apiSet{t: t}
+	for _, r := range t.resources {
+		switch r.typ {
+		case "AWS::Serverless::Api":
+			apis.add(r, REST).serverlessREST()
+		case "AWS::Serverless::HttpApi":
+			apis.add(r, HTTP).serverlessHTTP()
+		}
+	}
+	for _, e := range t.events {
+		apis.event(e)
+	}
+	for _, b := range apis.list {
+		b.finish()
+	}
+	slices.SortStableFunc(t.project.APIs, func(a, b *API) int { return cmp.Compare(a.At.Line, b.At.Line) })
+}
+
+// apiSet is all APIs of a template.
+type apiSet struct {
+	t    *template
+	list []*apiBuilder
+}
+
+// add makes the API of a resource.
+func (s *apiSet) add(r *resource, kind APIKind) *apiBuilder {
+	b := &apiBuilder{t: s.t, r: r, tree: restTree{}}
+	b.api = &API{ID: shortID(r.id), LogicalID: r.id, Name: r.id, At: r.key.pos(), Kind: kind}
+	b.props = s.t.open(r, nil)
+	b.api.Name = or(b.text("Name"), r.id)
+	s.list = append(s.list, b)
+	s.t.project.APIs = append(s.t.project.APIs, b.api)
+	return b
+}
+
+// find returns the API that a logical id, or an API's id as Ref gives it, means; nil where there is none.
+func (s *apiSet) find(ref string) *apiBuilder {
+	for _, b := range s.list {
+		if b.api.LogicalID == ref || b.api.ID == ref {
+			return b
+		}
+	}
+	return nil
+}
+
+// names are the logical ids of the APIs of one kind, for the nearest one.
+func (s *apiSet) names(kind APIKind) []string {
+	var names []string
+	for _, b := range s.list {
+		if b.api.Kind == kind {
+			names = append(names, b.api.LogicalID)
+		}
+	}
+	return names
+}
+
+// addRoute adds a route that was read at a node, and reports where it cannot stand beside the API's other routes. Problems of the route
+// itself are in its Broken list already.
+func (b *apiBuilder) addRoute(at *node, r Route) {
+	sc := b.t.in(b.api.LogicalID, &r.Broken)
+	key := r.Key()
+	if slices.ContainsFunc(b.api.Routes, func(other Route) bool { return other.Key() == key }) {
+		sc.errorf(at, "duplicate-route", "", "the route %s of API %s is given twice", key, b.api.LogicalID)
+		return
+	}
+	if b.api.Kind == REST {
+		if problem := b.tree.add(r.Path); problem != "" {
+			sc.errorf(at, "wrong-route", "", "%s", problem)
+		}
+	}
+	b.api.Routes = append(b.api.Routes, r)
+}
+
+// setStage gives the API one stage; --stage overrides its name where it has one.
+func (b *apiBuilder) setStage(at *node, name string, variables map[string]string) {
+	b.checkStageName(at, b.api.Kind, name)
+	b.api.Stages = append(b.api.Stages, Stage{Name: name, Variables: variables})
+}
+
+var (
+	stageVariableName  = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
+	stageVariableValue = regexp.MustCompile(`^[A-Za-z0-9\-._~:/?#&=,]{0,512}$`)
+)
+
+// stageVariables reads a stage's variables, and reports those that API Gateway refuses. Source: spec apigateway.md §1.10.
+func (p *props) stageVariables(property string) map[string]string {
+	variables := p.textMap(property)
+	v := p.value(property)
+	for _, name := range keys(variables) {
+		switch f := v.field(name); {
+		case !stageVariableName.MatchString(name):
+			p.errorf(f.key, "wrong-value", "", "the stage variable %q must be named by 1 to 64 letters, digits and _", name)
+		case !stageVariableValue.MatchString(variables[name]):
+			p.errorf(f.value, "wrong-value", "", "the stage variable %s may have at most 512 letters, digits and -._~:/?#&=,", name)
+		}
+	}
+	return variables
+}
+
+// timeout reads the timeout of an integration in milliseconds, 0 where none is given. A REST API's may be more than 29 s where the account's
+// quota was raised, which nothing here can know. Source: spec apigateway.md §1.10, §2.8.
+func (p *props) timeout(kind APIKind, property string) time.Duration {
+	limit := maxTimeoutHTTP
+	if kind == REST {
+		limit = maxTimeout * time.Second
+	}
+	ms := p.integer(property, 0, int(minIntegrationTimeout/time.Millisecond), int(limit/time.Millisecond))
+	d := time.Duration(ms) * time.Millisecond
+	if kind == REST && d > maxTimeoutREST {
+		p.warnf(p.key(property), "raised-quota", "", "%s is more than 29000: AWS takes that for regional and private APIs only, after the account's quota was raised", property)
+	}
+	return d
+}
+
+// finish does what can only be done when all routes are known.
+func (b *apiBuilder) finish() {
+	if b.cors != nil {
+		b.api.addPreflight(*b.cors)
+	}
+	if len(b.api.Stages) == 0 {
+		b.api.Stages = []Stage{{Name: map[APIKind]string{REST: "Prod", HTTP: "$default"}[b.api.Kind]}}
+	}
+	if name := b.t.opts.Stage; name != "" && b.api.Stages[0].Name != "$default" {
+		b.api.Stages[0].Name = name
+	}
+	if len(b.api.Routes) == 0 {
+		b.warnf(b.r.key, "no-routes", "", "API %s has no routes", b.api.LogicalID)
+	}
+}
+
+// operation is a method of a path in an OpenAPI document.
+type operation struct {
+	at    *node
+	route Route
+}
