@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,15 +25,22 @@ type apiBuilder struct {
 
 // loadAPIs makes the project's APIs of the functions' events and of the template's API resources.
 func (t *template) loadAPIs() {
-	apis := &apiSet{t: t}
+	apis := &apiSet{t: t, skipped: map[string]bool{}}
 	for _, r := range t.resources {
 		switch r.typ {
 		case "AWS::Serverless::Api":
 			apis.add(r, REST).serverlessREST()
 		case "AWS::Serverless::HttpApi":
 			apis.add(r, HTTP).serverlessHTTP()
+		case "AWS::ApiGateway::RestApi":
+			apis.add(r, REST).restAPI()
+		case "AWS::ApiGatewayV2::Api":
+			apis.apiV2(r)
 		}
 	}
+	apis.restParts()
+	apis.httpParts()
+	apis.checkParts()
 	for _, e := range t.events {
 		apis.event(e)
 	}
@@ -46,6 +54,25 @@ func (t *template) loadAPIs() {
 type apiSet struct {
 	t    *template
 	list []*apiBuilder
+	// skipped are the ids of APIs that are not served: WebSocket APIs. Nothing is said of their parts.
+	skipped map[string]bool
+}
+
+// apiV2 reads an API whose kind its ProtocolType tells.
+func (s *apiSet) apiV2(r *resource) {
+	protocol := s.quiet(r).text("ProtocolType")
+	if strings.EqualFold(protocol, "WEBSOCKET") {
+		s.skipped[shortID(r.id)], s.skipped[r.id] = true, true
+		s.t.in(r.id, nil).warnf(r.key, "not-emulated", "", "WebSocket APIs are not emulated yet; functions of %s can still be invoked", r.id)
+		return
+	}
+	b := s.add(r, HTTP)
+	b.enum("ProtocolType", "HTTP", "HTTP", "WEBSOCKET")
+	if !b.has("Body") && !b.has("BodyS3Location") {
+		b.require("ProtocolType", "ProtocolType: HTTP")
+		b.require("Name", "")
+	}
+	b.httpAPI()
 }
 
 // add makes the API of a resource.
@@ -89,17 +116,37 @@ func (b *apiBuilder) addRoute(at *node, r Route) {
 		sc.errorf(at, "duplicate-route", "", "the route %s of API %s is given twice", key, b.api.LogicalID)
 		return
 	}
-	if b.api.Kind == REST {
-		if problem := b.tree.add(r.Path); problem != "" {
-			sc.errorf(at, "wrong-route", "", "%s", problem)
-		}
+	if r.Integration.Type == LambdaProxy && r.Integration.Function == "" && len(r.Broken) == 0 {
+		// What failed was reported as a problem of the whole API.
+		r.Broken = append(r.Broken, sc.diagnostic(Warning, at, "unresolved-reference", "", "the function of "+r.label()+" is not known"))
 	}
 	b.api.Routes = append(b.api.Routes, r)
 }
 
-// setStage gives the API one stage; --stage overrides its name where it has one.
+// checkTree reports a path that cannot be a resource of a REST API beside those of its other routes.
+func (b *apiBuilder) checkTree(at *node, r *Route) {
+	if b.api.Kind != REST {
+		return
+	}
+	if problem := b.tree.add(r.Path); problem != "" {
+		b.t.in(b.api.LogicalID, &r.Broken).errorf(at, "wrong-route", "", "%s", problem)
+	}
+}
+
+// setStage gives the API a stage. A stage that the API has already, as a Deployment and a Stage may make the same, keeps its place.
 func (b *apiBuilder) setStage(at *node, name string, variables map[string]string) {
+	if name == "" {
+		return
+	}
 	b.checkStageName(at, b.api.Kind, name)
+	for i := range b.api.Stages {
+		if s := &b.api.Stages[i]; s.Name == name {
+			if variables != nil {
+				s.Variables = variables
+			}
+			return
+		}
+	}
 	b.api.Stages = append(b.api.Stages, Stage{Name: name, Variables: variables})
 }
 
@@ -140,15 +187,23 @@ func (p *props) timeout(kind APIKind, property string) time.Duration {
 
 // finish does what can only be done when all routes are known.
 func (b *apiBuilder) finish() {
+	for _, op := range b.pending {
+		sc := b.t.in(b.api.LogicalID, &op.route.Broken)
+		sc.errorf(op.at, "missing-property", "x-amazon-apigateway-integration, or an event of a function with this path and method", "%s has no integration", op.route.label())
+		b.addRoute(op.at, op.route)
+	}
 	if b.cors != nil {
 		b.api.addPreflight(*b.cors)
 	}
 	if len(b.api.Stages) == 0 {
-		b.api.Stages = []Stage{{Name: map[APIKind]string{REST: "Prod", HTTP: "$default"}[b.api.Kind]}}
+		name := map[APIKind]string{REST: "Prod", HTTP: "$default"}[b.api.Kind]
+		b.warnf(b.r.key, "no-stage", "", "API %s has no stage, by which AWS would serve it: it is served as %s", b.api.LogicalID, name)
+		b.api.Stages = []Stage{{Name: name}}
 	}
 	if name := b.t.opts.Stage; name != "" && b.api.Stages[0].Name != "$default" {
 		b.api.Stages[0].Name = name
 	}
+	b.checkStageVariables()
 	if len(b.api.Routes) == 0 {
 		b.warnf(b.r.key, "no-routes", "", "API %s has no routes", b.api.LogicalID)
 	}

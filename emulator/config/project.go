@@ -206,9 +206,10 @@ type Integration struct {
 	// RequestParameters are a REST integration's mappings ("integration.request.header.X": "'…'"). AWS_PROXY ignores them, but for the
 	// header names whose mapping makes AWS answer 500.
 	RequestParameters map[string]string
-	// MockStatus and MockHeaders are the fixed answer of a Mock integration.
+	// MockStatus, MockHeaders and MockBody are the fixed answer of a Mock integration.
 	MockStatus  int
 	MockHeaders map[string]string
+	MockBody    string
 }
 
 // Position is a place in a configuration file. Line and Column count from 1; 0 means unknown.

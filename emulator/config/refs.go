@@ -33,6 +33,8 @@ var localValues = []localValue{
 	{"AWS::ApiGateway::RestApi", "", "{apiid}", []string{"RootResourceId", "{rootid}", "RestApiId", "{apiid}"}},
 	{"AWS::Serverless::HttpApi", "", "{apiid}", []string{"ApiEndpoint", "https://{apiid}.execute-api.{region}.amazonaws.com"}},
 	{"AWS::ApiGatewayV2::Api", "", "{apiid}", []string{"ApiEndpoint", "https://{apiid}.execute-api.{region}.amazonaws.com", "ApiId", "{apiid}"}},
+	{"AWS::ApiGateway::Resource", "", "{name}", []string{"ResourceId", "{name}"}},
+	{"AWS::ApiGatewayV2::Integration", "", "{name}", []string{"IntegrationId", "{name}"}},
 	{"AWS::ApiGateway::Stage", "StageName", "{name}", nil},
 	{"AWS::ApiGatewayV2::Stage", "StageName", "{name}", nil},
 	{"AWS::DynamoDB::Table", "TableName", "{name}", []string{"Arn", "arn:aws:dynamodb:{region}:{account}:table/{name}", "StreamArn", "arn:aws:dynamodb:{region}:{account}:table/{name}/stream/2026-01-01T00:00:00.000"}},

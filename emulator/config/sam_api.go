@@ -1,11 +1,9 @@
 package config
 
 import (
+	"slices"
 	"strings"
 )
-
-// anyMethod is how OpenAPI documents, and through them SAM, write the method ANY.
-const anyMethod = "x-amazon-apigateway-any-method"
 
 // serverlessREST reads what an AWS::Serverless::Api says of the API as a whole. Source: spec apigateway.md §11.2.
 func (b *apiBuilder) serverlessREST() {
@@ -14,13 +12,16 @@ func (b *apiBuilder) serverlessREST() {
 	b.binaryMediaTypes()
 	b.endpoint("EndpointConfiguration")
 	b.nested("Auth")
+	b.nested("Domain")
 	b.cors = b.serverlessCORS()
+	b.definition("DefinitionBody", "DefinitionUri")
 }
 
 // serverlessHTTP reads what an AWS::Serverless::HttpApi says of the API as a whole. Source: spec apigateway.md §11.2.
 func (b *apiBuilder) serverlessHTTP() {
 	b.setStage(b.key("StageName"), or(b.text("StageName"), "$default"), b.stageVariables("StageVariables"))
 	b.nested("Auth")
+	b.nested("Domain")
 	switch v := b.value("CorsConfiguration"); {
 	case v == nil:
 	case v.kind == mapKind:
@@ -28,6 +29,7 @@ func (b *apiBuilder) serverlessHTTP() {
 	case b.boolean("CorsConfiguration"):
 		b.api.CORS = &CORS{AllowOrigins: []string{"*"}}
 	}
+	b.definition("DefinitionBody", "DefinitionUri")
 }
 
 // binaryMediaTypes reads the media types of a REST API; "~1" stands for "/", as in a JSON pointer.
@@ -62,27 +64,30 @@ func (b *apiBuilder) endpoint(property string) {
 	}
 }
 
-// corsConfiguration reads the CORS of an HTTP API. Source: spec apigateway.md §8.
+// corsConfiguration reads the CORS of an HTTP API as SAM and CloudFormation write it.
 func (p *props) corsConfiguration() *CORS {
-	c := &CORS{
-		AllowOrigins: p.texts("AllowOrigins"), AllowMethods: p.texts("AllowMethods"), AllowHeaders: p.texts("AllowHeaders"),
-		ExposeHeaders: p.texts("ExposeHeaders"), AllowCredentials: p.boolean("AllowCredentials"),
-	}
-	if p.has("MaxAge") {
-		age := p.integer("MaxAge", 0, -1, 86400)
-		c.MaxAge = &age
-	}
-	p.checkCORS(c, "AllowCredentials")
-	return c
+	return p.readCORS("AllowOrigins", "AllowMethods", "AllowHeaders", "ExposeHeaders", "AllowCredentials", "MaxAge")
 }
 
-// checkCORS reports what API Gateway refuses of an HTTP API's CORS. Source: spec apigateway.md §8.
-func (p *props) checkCORS(c *CORS, credentials string) {
-	for _, o := range c.AllowOrigins {
-		if c.AllowCredentials && o == "*" {
-			p.errorf(p.key(credentials), "wrong-value", "name the origins", "%s does not go with the origin *", credentials)
+// readCORS reads the CORS of an HTTP API, and reports what API Gateway refuses of it. Source: spec apigateway.md §8.
+func (p *props) readCORS(origins, methods, headers, expose, credentials, maxAge string) *CORS {
+	c := &CORS{
+		AllowOrigins: p.texts(origins), AllowMethods: p.texts(methods), AllowHeaders: p.texts(headers), ExposeHeaders: p.texts(expose),
+		AllowCredentials: p.boolean(credentials),
+	}
+	if p.has(maxAge) {
+		age := p.integer(maxAge, 0, -1, 86400)
+		c.MaxAge = &age
+	}
+	for _, m := range c.AllowMethods {
+		if known := append(routeMethods[:len(routeMethods)-1:len(routeMethods)-1], "*"); !slices.Contains(known, m) {
+			p.errorf(p.raw(methods), "wrong-value", oneOf(m, known), "unknown method %q in %s", m, methods)
 		}
 	}
+	if c.AllowCredentials && slices.Contains(c.AllowOrigins, "*") {
+		p.errorf(p.key(credentials), "wrong-value", "name the origins", "%s does not go with the origin *", credentials)
+	}
+	return c
 }
 
 // serverlessCORS reads SAM's Cors of a REST API: the allowed origin alone, or a map. The values are API Gateway's constants, with single
@@ -241,5 +246,6 @@ func (b *apiBuilder) eventRoute(at *node, r Route) {
 			break
 		}
 	}
+	b.checkTree(at, &r)
 	b.addRoute(at, r)
 }

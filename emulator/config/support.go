@@ -40,7 +40,7 @@ type PropertySupport struct {
 // Support is the table that the loader itself works by, in a form for the README.
 func Support() []TypeSupport {
 	var all []TypeSupport
-	for _, rows := range [][]typeRow{serverlessTypes, lambdaTypes, apiTypes, nativeTypes} {
+	for _, rows := range [][]typeRow{serverlessTypes, lambdaTypes, apiTypes, apiGatewayTypes, nativeTypes} {
 		for i := range rows {
 			all = append(all, rows[i].support())
 		}
@@ -116,7 +116,7 @@ func (r *typeRow) support() TypeSupport {
 
 // rowOf finds the row of a type, nil where there is none.
 func rowOf(typ string) *typeRow {
-	for _, rows := range [][]typeRow{serverlessTypes, lambdaTypes, apiTypes, nativeTypes} {
+	for _, rows := range [][]typeRow{serverlessTypes, lambdaTypes, apiTypes, apiGatewayTypes, nativeTypes} {
 		if i := slices.IndexFunc(rows, func(r typeRow) bool { return r.typ == typ }); i >= 0 {
 			return &rows[i]
 		}

@@ -187,7 +187,7 @@ func (t *template) checkType(r *resource, sc scope) bool {
 
 func knownTypes() []string {
 	var names []string
-	for _, rows := range [][]typeRow{serverlessTypes, lambdaTypes, apiTypes} {
+	for _, rows := range [][]typeRow{serverlessTypes, lambdaTypes, apiTypes, apiGatewayTypes} {
 		for _, r := range rows {
 			if !strings.Contains(r.typ, ".") {
 				names = append(names, r.typ)
