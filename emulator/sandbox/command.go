@@ -35,6 +35,12 @@ type view struct {
 	keep []string
 }
 
+// none says that the environment sees what the host has.
+func (v view) none() bool { return !v.tmp && v.opt == nil }
+
+// special says that more than /tmp is shown.
+func (v view) special() bool { return v.opt != nil || v.keep != nil }
+
 // where the parts of an environment are, as its processes see them.
 type places struct {
 	// task is /var/task, runtime /var/runtime.

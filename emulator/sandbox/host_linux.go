@@ -85,8 +85,7 @@ type child struct {
 
 // start makes the process that l describes. All that does not need the spawner's thread is done here.
 func (h *host) start(l *launch, output writeEnd) (*child, error) {
-	pidfd := -1
-	sys := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, PidFD: &pidfd}
+	sys := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	done, err := intoCgroup(sys, l.slot.cgroup)
 	if err != nil {
 		return nil, err
@@ -105,6 +104,11 @@ func (h *host) start(l *launch, output writeEnd) (*child, error) {
 	}
 	h.watchdog.register(pid)
 	h.limitFiles(pid)
+	keepView(l, pid)
+	pidfd, err := unix.PidfdOpen(pid, 0) // the pid cannot mean another process: this one is not reaped yet
+	if err != nil {
+		pidfd = -1
+	}
 	return &child{pid: pid, pidfd: pidfd}, nil
 }
 

@@ -32,29 +32,36 @@ func baseNamespace() int {
 	return fd
 }
 
-// enterView moves the spawner's thread into the slot's mount namespace, which it makes for the slot's first start. What a special
-// one shows does not change: it serves one environment.
-func enterView(l *launch) error {
-	special := l.view.opt != nil || l.view.keep != nil
-	if l.slot.namespace != 0 && l.slot.special == special {
-		if err := unix.Setns(l.slot.namespace, unix.CLONE_NEWNS); err != nil {
+// enterView moves the spawner's thread into the slot's mount namespace, or into a new one where the slot has none that shows the same. What a
+// special one shows does not change: it serves one environment.
+func (s *spawner) enterView(l *launch) error {
+	if l.slot.namespace != 0 && l.slot.special == l.view.special() {
+		fd, err := s.files.borrow(l.slot.namespace)
+		if err == nil {
+			defer s.files.giveBack(fd)
+			err = unix.Setns(fd, unix.CLONE_NEWNS)
+		}
+		if err != nil {
 			return fmt.Errorf("enter a mount namespace: %w", err)
 		}
 		return nil
 	}
-	l.slot.closeNamespace()
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("make a mount namespace: %w", err)
 	}
-	if err := showView(l); err != nil {
-		return err
+	return showView(l)
+}
+
+// keepView keeps the mount namespace of a started process for the slot's next start. A process that has ended already has none any more.
+func keepView(l *launch, pid int) {
+	if l.view.none() || l.slot.namespace != 0 && l.slot.special == l.view.special() {
+		return
 	}
-	fd, err := unix.Open(threadNamespace, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("keep a mount namespace: %w", err)
+	l.slot.closeNamespace()
+	fd, err := unix.Open(fmt.Sprintf("/proc/%d/ns/mnt", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		l.slot.namespace, l.slot.special = fd, l.view.special()
 	}
-	l.slot.namespace, l.slot.special = fd, special
-	return nil
 }
 
 // threadNamespace is the mount namespace of the calling thread.
@@ -98,20 +105,32 @@ func mountLayers(layers []string) error {
 	return unix.Mount("overlay", "/opt", "overlay", unix.MS_RDONLY, "lowerdir="+strings.Join(lower, ":"))
 }
 
-// bindInto shows path, which lies under /tmp, at its place in tmp, the folder that is to be /tmp.
+// bindInto shows path, which lies under /tmp, at its place in tmp, the folder that is to be /tmp. It runs on the spawner's thread, so it makes only
+// system calls (see closeAll).
 func bindInto(tmp, path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
+	var info unix.Stat_t
+	if err := unix.Stat(path, &info); err != nil {
 		return err
 	}
 	target := filepath.Join(tmp, strings.TrimPrefix(path, "/tmp/"))
-	if info.IsDir() {
-		err = os.MkdirAll(target, 0o755)
-	} else if err = os.MkdirAll(filepath.Dir(target), 0o755); err == nil {
-		err = os.WriteFile(target, nil, 0o644)
+	folder := target
+	if info.Mode&unix.S_IFMT != unix.S_IFDIR {
+		folder = filepath.Dir(target)
 	}
-	if err != nil {
-		return err
+	for i := len(tmp) + 1; i <= len(folder); i++ {
+		if i < len(folder) && folder[i] != '/' {
+			continue
+		}
+		if err := unix.Mkdir(folder[:i], 0o755); err != nil && err != unix.EEXIST {
+			return err
+		}
+	}
+	if folder != target {
+		fd, err := unix.Open(target, unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o644)
+		if err != nil {
+			return err
+		}
+		unix.Close(fd)
 	}
 	return unix.Mount(path, target, "", unix.MS_BIND|unix.MS_REC, "")
 }

@@ -16,6 +16,7 @@ type spawner struct {
 	done chan struct{}
 	// namespace is the mount namespace to which the thread comes back after each start, -1 where none is permitted.
 	namespace int
+	files     files
 	// lost says that the thread did not come back: whatever it starts would stand in another environment's view.
 	lost error
 }
@@ -41,6 +42,7 @@ func (s *spawner) run(private bool, ready chan<- struct{}) {
 		return
 	}
 	defer close(s.done)
+	s.files = ownFiles()
 	if private {
 		s.namespace = baseNamespace()
 	}
@@ -51,6 +53,7 @@ func (s *spawner) run(private bool, ready chan<- struct{}) {
 	if s.namespace >= 0 {
 		syscall.Close(s.namespace)
 	}
+	s.files.close()
 }
 
 // start makes a process on the spawner's thread, in a view of its own where l asks for one.
@@ -58,8 +61,8 @@ func (s *spawner) start(l *launch, attr *syscall.ProcAttr) (pid int, err error) 
 	finished := make(chan struct{})
 	s.work <- func() {
 		defer close(finished)
-		if !l.view.tmp && l.view.opt == nil {
-			pid, err = syscall.ForkExec(l.path, l.args, attr)
+		if l.view.none() {
+			pid, err = s.files.forkExec(l.path, l.args, attr)
 			return
 		}
 		pid, err = s.startInView(l, attr)
@@ -72,8 +75,8 @@ func (s *spawner) startInView(l *launch, attr *syscall.ProcAttr) (pid int, err e
 	if s.lost != nil {
 		return 0, s.lost
 	}
-	if err = enterView(l); err == nil {
-		pid, err = syscall.ForkExec(l.path, l.args, attr)
+	if err = s.enterView(l); err == nil {
+		pid, err = s.files.forkExec(l.path, l.args, attr)
 	}
 	if back := unix.Setns(s.namespace, unix.CLONE_NEWNS); back != nil {
 		s.lost = fmt.Errorf("leave the mount namespace of an earlier environment: %w", back)
