@@ -168,7 +168,7 @@ func (e *Emulator) assemble(p *config.Project, credentials lambda.Credentials) {
 	e.lambda = lambda.New(lambda.Options{
 		Executor: e.process, Telemetry: e.stream, Region: e.o.Region, Account: e.o.Account,
 		AccountConcurrency: p.AccountConcurrency, IdleTimeout: idle, FreezeAfter: freezeAfter,
-		Credentials: credentials, Endpoints: map[string]string{"LAMBDA": e.aws.url()},
+		Credentials: credentials, Endpoints: map[string]string{"AWS_ENDPOINT_URL_LAMBDA": e.aws.url()},
 		Log: func(format string, args ...any) { e.notice(fmt.Sprintf(format, args...)) },
 	})
 }
