@@ -61,7 +61,7 @@ func (x *exchange) mock() {
 	}
 	x.addIDs()
 	x.addEdge(in.MockStatus)
-	x.send(in.MockStatus, nil)
+	x.send(in.MockStatus, []byte(in.MockBody))
 }
 
 // proxy makes the event, has the function invoked, and maps its answer.
