@@ -65,7 +65,7 @@ func (b *apiBuilder) lambdaURI(p *props, property string, in *Integration) {
 	case v == nil:
 		return
 	case !v.isScalar():
-		if p.raw(property) != nil && isIntrinsic(v) {
+		if isIntrinsic(v) {
 			p.errorf(v, "wrong-type", "include the file by DefinitionBody and Fn::Transform: AWS::Include", "%s is not evaluated in a file that API Gateway imports by itself", v.fields[0].name)
 			return
 		}
@@ -112,18 +112,34 @@ func (b *apiBuilder) target(p *props, at *node, target string, in *Integration) 
 	}
 }
 
-// checkStageVariables warns of stage variables that an integration needs and a stage doesn't have: AWS answers 500 then.
+// checkStageVariables warns where an integration's function depends on the stage and a stage makes none of this template's of it: AWS answers 500
+// then.
 func (b *apiBuilder) checkStageVariables() {
 	for i := range b.api.Routes {
 		r := &b.api.Routes[i]
-		for _, m := range stageVariableUse.FindAllStringSubmatch(r.Integration.Function, -1) {
-			for _, s := range b.api.Stages {
-				if _, ok := s.Variables[m[1]]; !ok {
-					b.warnf(b.r.key, "unresolved-reference", didYouMean(m[1], keys(s.Variables)), "stage %s of API %s has no variable %q, which the integration of %s needs", s.Name, b.api.LogicalID, m[1], r.label())
-				}
-			}
+		if !strings.Contains(r.Integration.Function, "${stageVariables.") {
+			continue
+		}
+		for _, s := range b.api.Stages {
+			b.checkStageTarget(r, s)
 		}
 	}
 }
 
 var stageVariableUse = regexp.MustCompile(`\$\{stageVariables\.([^}]*)\}`)
+
+func (b *apiBuilder) checkStageTarget(r *Route, s Stage) {
+	target := r.Integration.Function
+	for _, m := range stageVariableUse.FindAllStringSubmatch(target, -1) {
+		value, ok := s.Variables[m[1]]
+		if !ok {
+			b.warnf(b.r.key, "unresolved-reference", didYouMean(m[1], keys(s.Variables)), "stage %s of API %s has no variable %q, which the integration of %s needs", s.Name, b.api.LogicalID, m[1], r.label())
+			return
+		}
+		target = strings.ReplaceAll(target, m[0], value)
+	}
+	if f, _ := b.t.functionByRef(target); f == nil {
+		name, _ := functionName(target)
+		b.warnf(b.r.key, "unresolved-reference", didYouMean(name, b.t.project.functionIDs()), "in stage %s of API %s, %s calls a function %q, which is not in this template", s.Name, b.api.LogicalID, r.label(), name)
+	}
+}

@@ -163,7 +163,11 @@ func (t *template) sub(n, arg *node, sc scope) *node {
 		if own := vars.get(name); own != nil {
 			v = t.eval(own, sc)
 		} else if id, attr, dotted := strings.Cut(name, "."); dotted {
-			v = t.attribute(n, id, attr, sc)
+			if text, ok := t.generatedRef(name, sc); ok {
+				v = n.str(text)
+			} else {
+				v = t.attribute(n, id, attr, sc)
+			}
 		} else {
 			v = t.ref(n, name, sc)
 		}

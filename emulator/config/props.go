@@ -67,6 +67,9 @@ func (p *props) check(f *field) {
 			return
 		}
 	}
+	if (class == NotEmulated || class == Refused) && p.eval(f.value, scope{d: &diagnostics{}}) == nil {
+		return // AWS::NoValue
+	}
 	switch class {
 	case NotEmulated:
 		p.warnf(f.key, "not-emulated", "", "%s of %s is not emulated yet%s", f.name, p.what(), note(n.note))

@@ -1,0 +1,2 @@
+def name(key):
+    return key.rsplit("/", 1)[-1]
