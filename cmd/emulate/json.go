@@ -17,7 +17,9 @@ type head struct {
 	Time string         `json:"time"`
 }
 
-// The lines of --json, by CONTRACT.md's numbers.
+func headOf(e telemetry.Event) head { return head{e.Type, e.Time.UTC().Format(time.RFC3339Nano)} }
+
+// The lines of --json that are seldom, by CONTRACT.md's numbers.
 type (
 	projectLine struct { // 1
 		head
@@ -26,25 +28,6 @@ type (
 	failedLine struct { // 1
 		head
 		telemetry.ReloadFailed
-	}
-	platformLine struct { // 2
-		head
-		Function    string `json:"function"`
-		Version     string `json:"version"`
-		Environment string `json:"environment"`
-		Record      any    `json:"record"`
-	}
-	functionLine struct { // 3
-		head
-		Function    string `json:"function"`
-		Version     string `json:"version"`
-		Environment string `json:"environment"`
-		RequestID   string `json:"requestId"`
-		Record      any    `json:"record"`
-	}
-	accessLine struct { // 4
-		head
-		telemetry.Access
 	}
 	throttleLine struct { // 5
 		head
@@ -55,27 +38,38 @@ type (
 
 // jsonEvent shows an event to programs. Notices are for people, on standard error.
 func (p *printer) jsonEvent(e telemetry.Event) {
-	h := head{e.Type, e.Time.UTC().Format(time.RFC3339Nano)}
 	switch r := e.Record.(type) {
 	case *telemetry.Notice:
 		if !r.Progress {
 			fmt.Fprintln(&p.errBuf, r.Text)
 		}
 	case *telemetry.Project:
-		p.jsonLine(projectLine{h, *r})
+		p.jsonLine(projectLine{headOf(e), *r})
 	case *telemetry.ReloadFailed:
-		p.jsonLine(failedLine{h, *r})
-	case *telemetry.Access:
-		p.jsonLine(accessLine{h, *r})
+		p.jsonLine(failedLine{headOf(e), *r})
 	case *telemetry.Throttle:
-		p.jsonLine(throttleLine{h, e.Function, r.Reason})
+		p.jsonLine(throttleLine{headOf(e), e.Function, r.Reason})
 	case config.Diagnostic:
 		p.jsonDiagnostic(r)
-	case telemetry.Line:
-		p.jsonLine(functionLine{h, e.Function, e.Version, e.Environment, e.RequestID, r})
 	default:
-		p.jsonLine(platformLine{h, e.Function, e.Version, e.Environment, e.Record})
+		p.outBuf.Write(appendEvent(p.outBuf.AvailableBuffer(), e))
 	}
+}
+
+// appendEvent writes the lines 2, 3 and 4, of which every request has several.
+func appendEvent(b []byte, e telemetry.Event) []byte {
+	b = append(append(append(b, `{"type":"`...), e.Type...), `","time":"`...)
+	b = append(e.Time.UTC().AppendFormat(b, time.RFC3339Nano), `",`...)
+	if a, ok := e.Record.(*telemetry.Access); ok { // 4
+		return append(a.AppendAccess(b), "}\n"...)
+	}
+	b = telemetry.AppendString(append(b, `"function":`...), e.Function)
+	b = telemetry.AppendString(append(b, `,"version":`...), e.Version)
+	b = telemetry.AppendString(append(b, `,"environment":`...), e.Environment)
+	if _, ok := e.Record.(telemetry.Line); ok { // 3
+		b = telemetry.AppendString(append(b, `,"requestId":`...), e.RequestID)
+	}
+	return append(telemetry.AppendRecord(append(b, `,"record":`...), e.Record), "}\n"...)
 }
 
 func (p *printer) jsonLine(v any) {

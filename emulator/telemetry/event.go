@@ -71,10 +71,7 @@ type Line struct {
 
 // MarshalJSON writes the line as JSON text or, with JSON set, as it is.
 func (l Line) MarshalJSON() ([]byte, error) {
-	if l.JSON {
-		return []byte(l.Text), nil
-	}
-	return json.Marshal(l.Text)
+	return AppendRecord(nil, l), nil
 }
 
 // Tracing is the trace header that an invocation carries.
@@ -183,9 +180,9 @@ type Access struct {
 	Status             int    `json:"status"`
 	Latency            Millis `json:"latencyMs"`
 	IntegrationLatency Millis `json:"integrationLatencyMs"`
-	Function           string `json:"function,omitempty"`
+	Function           string `json:"function"`
 	RequestID          string `json:"requestId"`
-	Error              string `json:"error,omitempty"`
+	Error              string `json:"error"`
 	// Stage that the request met.
 	Stage string `json:"stage,omitempty"`
 }
