@@ -65,12 +65,15 @@ type Environment struct {
 	initTime  time.Duration // of the last INIT, until a report has told it
 	slot      *slot
 
+	// idleSince is when the environment became idle, in nanoseconds; 0 while it must not be frozen. It is written under Service.mu, so that it says
+	// what the fleet decided last; the freezer reads it under mu.
+	idleSince atomic.Int64
+	queued    atomic.Bool // in the freezer's queue
+
 	// mu guards the instance and its freezing.
-	mu        sync.Mutex
-	instance  Instance
-	frozen    bool
-	idleSince time.Time // zero while it must not be frozen
-	queued    bool      // in the freezer's queue
+	mu       sync.Mutex
+	instance Instance
+	frozen   bool
 }
 
 // failure is what a caller is told of a failed INIT or invocation.
@@ -310,6 +313,7 @@ func exitMessage(x Exit) string {
 func (e *Environment) failLocked(cause fleet.Cause, why *failure) []action {
 	s := e.s
 	e.stopAlarm()
+	e.idleSince.Store(0)
 	if e.phase == initializing {
 		e.reportInit(time.Now(), why.status, why.errorType)
 	}
@@ -342,6 +346,7 @@ func (e *Environment) remove() {
 	s := e.s
 	s.mu.Lock()
 	e.phase = stopping
+	e.idleSince.Store(0)
 	e.stopAlarm()
 	e.slot.release()
 	if r := e.cur; r != nil && !r.responded.IsZero() {
@@ -351,7 +356,6 @@ func (e *Environment) remove() {
 	e.mu.Lock()
 	inst := e.instance
 	e.thawLocked()
-	e.idleSince = time.Time{}
 	e.mu.Unlock()
 	if inst != nil {
 		if err := inst.Stop(context.Background(), closeGrace); err != nil {

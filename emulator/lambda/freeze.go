@@ -19,17 +19,9 @@ func newFreezer(after time.Duration) *freezer {
 	return &freezer{after: after, wake: make(chan struct{}, 1)}
 }
 
-// idle says that the environment waits for an invocation now.
-func (f *freezer) idle(e *Environment) {
-	if f.after < 0 {
-		return
-	}
-	e.mu.Lock()
-	e.idleSince = time.Now()
-	known := e.queued
-	e.queued = true
-	e.mu.Unlock()
-	if !known {
+// add puts an idle environment into the queue, unless it is there.
+func (f *freezer) add(e *Environment) {
+	if f.after >= 0 && e.queued.CompareAndSwap(false, true) {
 		f.push(e)
 	}
 }
@@ -73,20 +65,22 @@ func (f *freezer) run(ctx context.Context) {
 	}
 }
 
+// sweep freezes the environments of the batch that are due, and queues those again that are idle but not due. An assignment sets idleSince to 0
+// before it takes the environment's lock to thaw: what is frozen here too late is thawed there, and nothing is frozen after that.
 func (f *freezer) sweep(batch []*Environment) {
 	now := time.Now()
 	for i, e := range batch {
 		batch[i] = nil
 		e.mu.Lock()
-		due := !e.idleSince.IsZero() && now.Sub(e.idleSince) >= f.after
-		again := !e.idleSince.IsZero() && !due
+		since := e.idleSince.Load()
+		due := since != 0 && now.UnixNano()-since >= int64(f.after)
 		if due {
 			e.freezeLocked()
 		}
-		e.queued = again
 		e.mu.Unlock()
-		if again {
-			f.push(e)
+		e.queued.Store(false)
+		if again := e.idleSince.Load(); again != 0 && (!due || again != since) {
+			f.add(e)
 		}
 	}
 }

@@ -194,7 +194,7 @@ func (s *Service) notFound(name, qualifier string) *Error {
 		qualifier = latest
 	}
 	return &Error{Status: 404, Name: "ResourceNotFoundException", Type: "User",
-		Message: "Function not found: " + s.arn(&config.Function{Name: name}, qualifier)}
+		Message: "Function not found: " + s.arn(name, qualifier)}
 }
 
 func (s *Service) sortedLocked() []*Function {
@@ -217,7 +217,7 @@ func (s *Service) Describe(name, qualifier string) (Description, error) {
 		}
 	}
 	return Description{}, &Error{Status: 404, Name: "ResourceNotFoundException", Type: "User",
-		Message: "Function not found: " + s.arn(&config.Function{Name: name}, qualifier)}
+		Message: "Function not found: " + s.arn(name, qualifier)}
 }
 
 // List tells of $LATEST of every function, sorted by name.
@@ -234,7 +234,7 @@ func (s *Service) List() []Description {
 func (s *Service) describeLocked(f *Function, qualifier, version string) Description {
 	sum := sha256.Sum256([]byte(f.code.Digest))
 	d := Description{
-		Function: f.cfg, ARN: s.arn(f.cfg, qualifier), UnqualifiedARN: s.arn(f.cfg, ""), Version: version,
+		Function: f.cfg, ARN: s.arn(f.cfg.Name, qualifier), UnqualifiedARN: s.arn(f.cfg.Name, ""), Version: version,
 		CodeSHA256: base64.StdEncoding.EncodeToString(sum[:]), CodeSize: f.code.Size, LastModified: f.modified,
 		State: "Active", LastUpdateStatus: "Successful",
 	}

@@ -77,7 +77,7 @@ func (s *Service) newRequest(f *Function, pool fleet.Pool, inv *Invocation) *req
 		trace = NewTrace(time.Now())
 	}
 	r.event = runtimeapi.Event{
-		RequestID: inv.RequestID, InvokedFunctionARN: s.arn(f.cfg, inv.Qualifier), TraceID: trace,
+		RequestID: inv.RequestID, InvokedFunctionARN: s.arn(inv.Function, inv.Qualifier), TraceID: trace,
 		ClientContext: inv.ClientContext, CognitoIdentity: inv.CognitoIdentity, TenantID: inv.TenantID,
 		InvocationID: NewRequestID(), Payload: inv.Payload,
 	}

@@ -33,12 +33,12 @@ func (e *Environment) Polled(int) {
 		s.mu.Unlock()
 		return
 	}
-	idle := e.phase == serving && e.cur == nil
+	if e.phase == serving && e.cur == nil {
+		e.idleSince.Store(now.UnixNano())
+		defer s.freezer.add(e)
+	}
 	s.mu.Unlock()
 	s.do(acts)
-	if idle {
-		s.freezer.idle(e)
-	}
 }
 
 // ready ends INIT. Service.mu is held.
@@ -63,6 +63,7 @@ func (e *Environment) assign(r *request, cold bool) {
 		r.initTime, e.initTime = e.initTime, 0
 	}
 	e.cur, e.bound = r, nil
+	e.idleSince.Store(0)
 	e.delivered, e.truncated = true, false
 	e.beginInvocation(r)
 }
@@ -80,7 +81,6 @@ func (e *Environment) beginInvocation(r *request) {
 // deliver hands the request to the runtime. No lock is held.
 func (e *Environment) deliver(r *request) {
 	e.mu.Lock()
-	e.idleSince = time.Time{}
 	e.thawLocked()
 	e.mu.Unlock()
 	if e.server.Deliver(&r.event) {

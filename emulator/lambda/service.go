@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"example.com/emulate/emulator/config"
 	"example.com/emulate/emulator/fleet"
 	"example.com/emulate/emulator/telemetry"
 	"example.com/emulate/runtimeapi"
@@ -207,8 +206,8 @@ func (s *Service) Stats() []Stats {
 }
 
 // arn of a function, with the qualifier where there is one.
-func (s *Service) arn(f *config.Function, qualifier string) string {
-	arn := "arn:aws:lambda:" + s.o.Region + ":" + s.o.Account + ":function:" + f.Name
+func (s *Service) arn(name, qualifier string) string {
+	arn := "arn:aws:lambda:" + s.o.Region + ":" + s.o.Account + ":function:" + name
 	if qualifier != "" {
 		arn += ":" + qualifier
 	}
