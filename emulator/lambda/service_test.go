@@ -497,6 +497,7 @@ func TestEveryInvocationEnds(t *testing.T) {
 			w.s.SetCode(f, Code{Digest: fmt.Sprint("g", k)})
 		}
 		wg.Wait()
+		time.Sleep(10 * time.Second) // the last ones answered and have yet to poll
 		st := w.s.Stats()[0]
 		if st.Invocations != 3000 || st.InFlight != 0 || st.Waiting != 0 {
 			t.Errorf("stats %+v, want 3000 invocations and none in flight", st)
