@@ -52,6 +52,9 @@ type Environment struct {
 	logID   atomic.Pointer[string] // request id of what is written now
 	tail    atomic.Pointer[tail]   // and who asked for it
 
+	// peakMemory in bytes, as it was seen last.
+	peakMemory atomic.Int64
+
 	// Service.mu guards these.
 	phase     phase
 	cur       *request

@@ -80,7 +80,7 @@ func (e *Environment) report(r *request, now time.Time, status telemetry.Status,
 		RequestID: r.event.RequestID, Status: status, ErrorType: errorType,
 		Metrics: telemetry.ReportMetrics{
 			Duration: telemetry.Millis(duration), BilledDuration: billed(duration + r.initTime), MemorySizeMB: e.cfg.MemoryMB,
-			MaxMemoryUsed: e.maxMemory(), InitDuration: telemetry.Millis(r.initTime)}})
+			MaxMemoryUsed: ceilMB(e.peakMemory.Load()), InitDuration: telemetry.Millis(r.initTime)}})
 	e.s.o.Telemetry.EmitPair(e.event(telemetry.TypeRuntimeDone, now, r.event.RequestID, &telemetry.RuntimeDone{
 		RequestID: r.event.RequestID, Status: status, ErrorType: errorType,
 		Metrics: telemetry.RuntimeMetrics{Duration: telemetry.Millis(duration), ProducedBytes: produced}, Spans: r.spans(now)}), report)
@@ -107,16 +107,6 @@ func (r *request) spans(now time.Time) []telemetry.Span {
 // billed is a duration in whole milliseconds, rounded up; INIT is paid for since August 2025 (spec lambda.md §4.1).
 func billed(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
-}
-
-// maxMemory is the highest memory use in MB that was seen so far.
-func (e *Environment) maxMemory() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if m, ok := e.instance.(Sampler); ok {
-		return ceilMB(m.PeakMemory())
-	}
-	return 0
 }
 
 // output takes a line that a process of the environment wrote. CloudWatch drops empty lines (recorded: logs-multi-line-print).

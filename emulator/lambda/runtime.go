@@ -175,13 +175,17 @@ func (e *Environment) InitFailed(resp runtimeapi.Response) {
 // Abandoned: a waiting poll's connection is gone. A living runtime polls again; a dead one is noticed by its process.
 func (e *Environment) Abandoned(int) {}
 
-// drain reads the output pipe until it is empty.
+// drain reads the output pipe until it is empty, and looks at the memory. It is called before Service.mu is taken: both are system calls.
 func (e *Environment) drain() {
 	e.mu.Lock()
 	inst := e.instance
 	e.mu.Unlock()
-	if inst != nil {
-		inst.Drain()
+	if inst == nil {
+		return
+	}
+	inst.Drain()
+	if m, ok := inst.(Sampler); ok {
+		e.peakMemory.Store(m.PeakMemory())
 	}
 }
 
