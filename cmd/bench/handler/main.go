@@ -7,7 +7,6 @@ import (
 	"errors"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -43,7 +42,11 @@ func (h handler) Invoke(_ context.Context, payload []byte) ([]byte, error) {
 	case "exit":
 		os.Exit(3)
 	case "crash":
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		self, err := os.FindProcess(os.Getpid())
+		if err != nil {
+			return nil, err
+		}
+		return nil, self.Kill()
 	case "hang":
 		select {}
 	case "big":
@@ -52,4 +55,4 @@ func (h handler) Invoke(_ context.Context, payload []byte) ([]byte, error) {
 	return answer, nil
 }
 
-func main() { lambda.StartHandler(handler{os.Getenv("BENCH_CAPTURE")}) }
+func main() { lambda.Start(handler{os.Getenv("BENCH_CAPTURE")}) }
