@@ -193,19 +193,35 @@ func (b *apiBuilder) finish() {
 		b.addRoute(op.at, op.route)
 	}
 	if b.cors != nil {
-		b.api.addPreflight(*b.cors)
+		b.addCORS()
 	}
+	b.finishStages()
+	b.checkStageVariables()
+	if len(b.api.Routes) == 0 && !b.t.d.failed() {
+		b.warnf(b.r.key, "no-routes", "", "API %s has no routes", b.api.LogicalID)
+	}
+}
+
+// addCORS gives the API the OPTIONS methods that SAM makes for its Cors; their body is an empty object and a line end.
+func (b *apiBuilder) addCORS() {
+	own := len(b.api.Routes)
+	b.api.addPreflight(*b.cors)
+	for i := own; i < len(b.api.Routes); i++ {
+		b.api.Routes[i].Integration.MockBody = "{}\n"
+	}
+}
+
+// finishStages gives an API without a stage one, so that it can be called, and lets --stage override the name of the first.
+func (b *apiBuilder) finishStages() {
 	if len(b.api.Stages) == 0 {
 		name := map[APIKind]string{REST: "Prod", HTTP: "$default"}[b.api.Kind]
-		b.warnf(b.r.key, "no-stage", "", "API %s has no stage, by which AWS would serve it: it is served as %s", b.api.LogicalID, name)
+		if !b.t.d.failed() {
+			b.warnf(b.r.key, "no-stage", "", "API %s has no stage, by which AWS would serve it: it is served as %s", b.api.LogicalID, name)
+		}
 		b.api.Stages = []Stage{{Name: name}}
 	}
 	if name := b.t.opts.Stage; name != "" && b.api.Stages[0].Name != "$default" {
 		b.api.Stages[0].Name = name
-	}
-	b.checkStageVariables()
-	if len(b.api.Routes) == 0 {
-		b.warnf(b.r.key, "no-routes", "", "API %s has no routes", b.api.LogicalID)
 	}
 }
 

@@ -46,8 +46,8 @@ func (b *apiBuilder) integration(s integrationSpec, r *Route) {
 	}
 }
 
-// label names a route in messages: "GET /users".
-func (r *Route) label() string { return r.Key() }
+// label names a route in messages: "GET /users", or what is known of it.
+func (r *Route) label() string { return or(strings.TrimSpace(r.Key()), "the route") }
 
 // Function ARNs stand in a URI between these two. Source: spec apigateway.md §6.
 const (
@@ -92,7 +92,7 @@ func (b *apiBuilder) lambdaURI(p *props, property string, in *Integration) {
 // target finds the function that an ARN means, or a name.
 func (b *apiBuilder) target(p *props, at *node, target string, in *Integration) {
 	if strings.Contains(target, "${stageVariables.") {
-		in.Function = target
+		in.Function, in.Qualifier = functionName(target)
 		return
 	}
 	f, qualifier := b.t.functionByRef(target)
@@ -117,7 +117,7 @@ func (b *apiBuilder) target(p *props, at *node, target string, in *Integration) 
 func (b *apiBuilder) checkStageVariables() {
 	for i := range b.api.Routes {
 		r := &b.api.Routes[i]
-		if !strings.Contains(r.Integration.Function, "${stageVariables.") {
+		if !strings.Contains(r.Integration.Function+r.Integration.Qualifier, "${stageVariables.") {
 			continue
 		}
 		for _, s := range b.api.Stages {
@@ -130,6 +130,9 @@ var stageVariableUse = regexp.MustCompile(`\$\{stageVariables\.([^}]*)\}`)
 
 func (b *apiBuilder) checkStageTarget(r *Route, s Stage) {
 	target := r.Integration.Function
+	if r.Integration.Qualifier != "" {
+		target += ":" + r.Integration.Qualifier
+	}
 	for _, m := range stageVariableUse.FindAllStringSubmatch(target, -1) {
 		value, ok := s.Variables[m[1]]
 		if !ok {

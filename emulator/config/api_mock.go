@@ -110,7 +110,7 @@ func (s integrationSpec) mockHeaders(r *mockResponse) map[string]string {
 			headers[name] = value
 		case strings.HasPrefix(value, "integration.response."):
 		case strings.HasPrefix(value, "context.") || strings.HasPrefix(value, "stageVariables."):
-			s.p.errorf(f.value, "not-supported", "'a constant'", "the mapping of %s in a mock's answer is not supported yet", value)
+			s.p.errorf(f.value, "not-supported", "text in single quotes", "the mapping of %s in a mock's answer is not supported yet", value)
 		default:
 			s.p.errorf(f.value, "wrong-value", `"'`+value+`'"`, "%q is no constant of API Gateway: those have single quotes inside", value)
 		}

@@ -44,7 +44,7 @@ func (s *apiSet) owner(p *props, property string, kind APIKind) *apiBuilder {
 	case b == nil:
 		p.errorf(p.raw(property), "unresolved-reference", didYouMean(v.text, s.names(kind)), "%s names no API of this template: %q", property, v.text)
 	case b.api.Kind != kind:
-		p.errorf(p.raw(property), "wrong-type", "", "%s names %s, which is a %s API", property, b.api.LogicalID, b.api.Kind)
+		p.errorf(p.raw(property), "wrong-type", "", "%s names %s, which is a %s API", property, b.api.LogicalID, strings.ToUpper(string(b.api.Kind)))
 		return nil
 	}
 	return b
@@ -57,7 +57,7 @@ func (s *apiSet) resource(r *resource) {
 	if b == nil || !p.require("PathPart", "") || !p.require("ParentId", "") {
 		return
 	}
-	path, ok := s.resourcePath(b, r, p, map[string]bool{})
+	path, ok := s.resourcePath(b, r, p, p, map[string]bool{})
 	if !ok {
 		return
 	}
@@ -77,9 +77,9 @@ func (p *props) checkPathPart(at *node, path string) {
 	p.checkPath(at, REST, "/"+part)
 }
 
-// resourcePath follows the parents of a resource up to the root. seen stops circles. false where the path is not known, which is reported at the
-// resource that is wrong.
-func (s *apiSet) resourcePath(b *apiBuilder, r *resource, p *props, seen map[string]bool) (string, bool) {
+// resourcePath follows the parents of a resource up to the root. false where the path is not known, which is reported at the resource that is
+// wrong: p is quiet for all but the first. A circle, which seen stops, has no such resource, and is reported at the first.
+func (s *apiSet) resourcePath(b *apiBuilder, r *resource, p, first *props, seen map[string]bool) (string, bool) {
 	part, parent := p.text("PathPart"), p.text("ParentId")
 	switch {
 	case part == "" || parent == "":
@@ -95,12 +95,12 @@ func (s *apiSet) resourcePath(b *apiBuilder, r *resource, p *props, seen map[str
 		p.errorf(p.raw("ParentId"), "unresolved-reference", "!GetAtt "+b.api.LogicalID+".RootResourceId, or !Ref of a resource", "ParentId names no resource of API %s: %q", b.api.LogicalID, parent)
 		return "", false
 	}
-	if seen[r.id] {
-		p.errorf(p.raw("ParentId"), "circular-reference", "", "the resource %s is its own parent", r.id)
+	seen[r.id] = true
+	if seen[next.id] {
+		first.errorf(first.key("ParentId"), "circular-reference", "", "the parents of the resource go in a circle, through %s", next.id)
 		return "", false
 	}
-	seen[r.id] = true
-	above, ok := s.resourcePath(b, next, s.quiet(next), seen)
+	above, ok := s.resourcePath(b, next, s.quiet(next), first, seen)
 	return above + "/" + part, ok
 }
 
@@ -164,7 +164,7 @@ func (s *apiSet) methodPath(b *apiBuilder, p *props) (string, bool) {
 		p.errorf(p.raw("ResourceId"), "unresolved-reference", "!GetAtt "+b.api.LogicalID+".RootResourceId, or !Ref of a resource", "ResourceId names no resource of API %s: %q", b.api.LogicalID, v.text)
 		return "", false
 	}
-	return s.resourcePath(b, r, s.quiet(r), map[string]bool{})
+	return s.resourcePath(b, r, s.quiet(r), s.quiet(r), map[string]bool{})
 }
 
 // restIntegration reads the Integration of a method.

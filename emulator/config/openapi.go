@@ -165,7 +165,7 @@ func (d *openAPIDocument) operation(path string, pathKey *node, f *field) {
 	d.security(p)
 	d.validator(p)
 	p.broken = &r.Broken
-	if f.value.kind != mapKind {
+	if f.value.kind != mapKind && f.value.kind != nullKind {
 		d.b.addRoute(f.key, r)
 		return
 	}
@@ -179,9 +179,13 @@ func (d *openAPIDocument) operation(path string, pathKey *node, f *field) {
 	}
 	d.b.checkTree(pathKey, &r)
 	r.OperationName = p.text("operationId")
+	if !p.has("x-amazon-apigateway-integration") {
+		d.b.pending = append(d.b.pending, &operation{at: f.key, route: r})
+		return
+	}
 	in := d.deref(p, "x-amazon-apigateway-integration")
 	if in == nil {
-		d.b.pending = append(d.b.pending, &operation{at: f.key, route: r})
+		d.b.addRoute(f.key, r)
 		return
 	}
 	ip := d.part(p.scope, in, p.key("x-amazon-apigateway-integration"), "OpenAPI.paths.operation.x-amazon-apigateway-integration")

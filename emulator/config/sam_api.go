@@ -149,6 +149,9 @@ func (s *apiSet) event(e event) {
 	r := Route{At: e.key.pos(), Integration: Integration{Type: LambdaProxy, Function: e.function.Name, Qualifier: e.function.Alias, PayloadFormat: "1.0"}}
 	// What the table refuses is left out of the route where the user asks for lenience; what is read below breaks it.
 	p := open(s.t.in(e.function.LogicalID, nil), e.props, e.key, "AWS::Serverless::Function.Events."+e.typ, s.t.eval)
+	if e.props != nil && e.props.kind != mapKind {
+		return
+	}
 	p.nested("Auth")
 	p.nested("RequestModel")
 	p.broken = &r.Broken
@@ -183,7 +186,7 @@ func (s *apiSet) target(e event, p *props, kind APIKind, property string) *apiBu
 	case b == nil:
 		p.errorf(p.raw(property), "unresolved-reference", didYouMean(v.text, s.names(kind)), "%s of event %s names no API of this template: %q", property, e.name, v.text)
 	case b.api.Kind != kind:
-		p.errorf(p.raw(property), "wrong-type", "", "event %s of type %s cannot be an event of %s: that is a %s API", e.name, e.typ, b.api.LogicalID, b.api.Kind)
+		p.errorf(p.raw(property), "wrong-type", "", "event %s of type %s cannot be an event of %s: that is a %s API", e.name, e.typ, b.api.LogicalID, strings.ToUpper(string(b.api.Kind)))
 		return nil
 	}
 	return b
