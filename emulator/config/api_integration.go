@@ -39,6 +39,8 @@ func (b *apiBuilder) integration(s integrationSpec, r *Route) {
 		}
 	case typ == "MOCK" && b.api.Kind == REST:
 		s.mock(in)
+	case slices.Contains(known, typ) && b.api.Kind == HTTP:
+		s.p.errorf(v, "not-supported", "", "the integration type %s of %s is not supported yet; Lambda proxies (AWS_PROXY) are", typ, r.label())
 	case slices.Contains(known, typ):
 		s.p.errorf(v, "not-supported", "", "the integration type %s of %s is not supported yet; Lambda proxies (AWS_PROXY) and fixed answers (MOCK) are", typ, r.label())
 	default:

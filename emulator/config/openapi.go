@@ -67,6 +67,9 @@ func (b *apiBuilder) openAPI(root *node) {
 	}
 	d.root = d.part(b.scope, root, root, "OpenAPI")
 	d.version()
+	if title := root.get("info").get("title").textOr(""); title != "" && b.api.Name == b.api.LogicalID {
+		b.api.Name = title
+	}
 	for _, m := range d.root.texts("x-amazon-apigateway-binary-media-types") {
 		if m = strings.ReplaceAll(m, "~1", "/"); !slices.Contains(b.api.BinaryMediaTypes, m) {
 			b.api.BinaryMediaTypes = append(b.api.BinaryMediaTypes, m)
@@ -172,10 +175,13 @@ func (d *openAPIDocument) operation(path string, pathKey *node, f *field) {
 	if p.boolean("isDefaultRoute") {
 		r.Path = "$default"
 	}
-	if r.Path == "$default" && d.b.api.Kind == HTTP {
-		r.Method = "ANY"
-	} else {
+	switch {
+	case r.Path != "$default":
 		p.checkPath(pathKey, d.b.api.Kind, path)
+	case d.b.api.Kind == HTTP:
+		r.Method = "ANY"
+	default:
+		p.errorf(pathKey, "wrong-route", "/{proxy+}, and / for the root", "a REST API has no $default route")
 	}
 	d.b.checkTree(pathKey, &r)
 	r.OperationName = p.text("operationId")

@@ -241,14 +241,13 @@ func (p *props) eventRoute(e event, kind APIKind, r *Route) {
 
 // eventRoute adds the route of an event: it gives an operation of the API's document its integration, else it is a route of its own.
 func (b *apiBuilder) eventRoute(at *node, r Route) {
-	for i, op := range b.pending {
-		if op.route.Key() == r.Key() {
-			r.OperationName = op.route.OperationName
-			r.Broken = append(op.route.Broken, r.Broken...)
-			b.pending = append(b.pending[:i:i], b.pending[i+1:]...)
-			break
-		}
+	i := slices.IndexFunc(b.pending, func(op *operation) bool { return op.route.Key() == r.Key() })
+	if i >= 0 {
+		op := b.pending[i]
+		r.OperationName, r.Broken = op.route.OperationName, append(op.route.Broken, r.Broken...)
+		b.pending = slices.Delete(b.pending, i, i+1)
+	} else {
+		b.checkTree(at, &r)
 	}
-	b.checkTree(at, &r)
 	b.addRoute(at, r)
 }
