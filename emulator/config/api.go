@@ -17,6 +17,8 @@ type apiBuilder struct {
 	api *API
 	// tree holds the resources of a REST API, by their paths.
 	tree restTree
+	// documented says that the API is defined without events: by an OpenAPI document, or as a type of CloudFormation's own.
+	documented bool
 	// pending are the operations of the API's OpenAPI document that have no integration yet: events of functions may give them one.
 	pending []*operation
 	// cors is the answer to preflight requests of a REST API that SAM's Cors asks for.
@@ -79,6 +81,7 @@ func (s *apiSet) apiV2(r *resource) {
 func (s *apiSet) add(r *resource, kind APIKind) *apiBuilder {
 	b := &apiBuilder{t: s.t, r: r, tree: restTree{}}
 	b.api = &API{ID: shortID(r.id), LogicalID: r.id, Name: r.id, At: r.key.pos(), Kind: kind}
+	b.documented = !strings.HasPrefix(r.typ, "AWS::Serverless::")
 	b.props = s.t.open(r, nil)
 	b.api.Name = or(b.text("Name"), r.id)
 	s.list = append(s.list, b)
@@ -112,7 +115,7 @@ func (s *apiSet) names(kind APIKind) []string {
 func (b *apiBuilder) addRoute(at *node, r Route) {
 	sc := b.t.in(b.api.LogicalID, &r.Broken)
 	key := r.Key()
-	if slices.ContainsFunc(b.api.Routes, func(other Route) bool { return other.Key() == key }) {
+	if b.hasRoute(key) {
 		sc.errorf(at, "duplicate-route", "", "the route %s of API %s is given twice", key, b.api.LogicalID)
 		return
 	}
@@ -121,6 +124,10 @@ func (b *apiBuilder) addRoute(at *node, r Route) {
 		r.Broken = append(r.Broken, sc.diagnostic(Warning, at, "unresolved-reference", "", "the function of "+r.label()+" is not known"))
 	}
 	b.api.Routes = append(b.api.Routes, r)
+}
+
+func (b *apiBuilder) hasRoute(key string) bool {
+	return slices.ContainsFunc(b.api.Routes, func(r Route) bool { return r.Key() == key })
 }
 
 // checkTree reports a path that cannot be a resource of a REST API beside those of its other routes.

@@ -22,6 +22,7 @@ var verbs = map[string]string{
 
 // definition reads the API's document: in the template (body), or in a file beside it (uri). Of the two the first that is given counts.
 func (b *apiBuilder) definition(body, uri string) {
+	b.documented = b.documented || b.has(body) || b.has(uri)
 	switch {
 	case b.has(body):
 		if v := b.value(body); v != nil {

@@ -239,14 +239,29 @@ func (p *props) eventRoute(e event, kind APIKind, r *Route) {
 	}
 }
 
-// eventRoute adds the route of an event: it gives an operation of the API's document its integration, else it is a route of its own.
+// eventRoute adds the route of an event. Where the API has a document of its own, SAM merges events into it only with MergeDefinitions; without it
+// an event is no more than a permission (spec apigateway.md §11.2). An operation that has no integration could never be called then, so that it
+// takes the event's, with a warning.
 func (b *apiBuilder) eventRoute(at *node, r Route) {
+	merged, mend := !b.documented || b.boolean("MergeDefinitions"), "define it there"
+	if b.r.typ == "AWS::Serverless::Api" {
+		mend = "MergeDefinitions: true, or define it there"
+	}
 	i := slices.IndexFunc(b.pending, func(op *operation) bool { return op.route.Key() == r.Key() })
-	if i >= 0 {
+	switch {
+	case i >= 0:
+		if !merged {
+			b.warnf(at, "not-merged", mend, "%s has no integration in the definition of API %s, and AWS would not take the event's", r.label(), b.api.LogicalID)
+		}
 		op := b.pending[i]
 		r.OperationName, r.Broken = op.route.OperationName, append(op.route.Broken, r.Broken...)
 		b.pending = slices.Delete(b.pending, i, i+1)
-	} else {
+	case b.documented && b.hasRoute(r.Key()):
+		return
+	case !merged:
+		b.warnf(at, "not-merged", mend, "the event makes no route: API %s has a definition of its own, without %s", b.api.LogicalID, r.label())
+		return
+	default:
 		b.checkTree(at, &r)
 	}
 	b.addRoute(at, r)

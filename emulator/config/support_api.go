@@ -4,9 +4,9 @@ package config
 var apiTypes = []typeRow{
 	{
 		typ:    "AWS::Serverless::Api",
-		served: "Auth BinaryMediaTypes Cors DefinitionBody DefinitionUri Domain EndpointConfiguration Name StageName Variables",
+		served: "Auth BinaryMediaTypes Cors DefinitionBody DefinitionUri Domain EndpointConfiguration MergeDefinitions Name StageName Variables",
 		ignored: `AccessLogSetting AlwaysDeploy CacheClusterSize Description DisableExecuteApiEndpoint EndpointAccessMode FailOnWarnings
-			MergeDefinitions Mode Models OpenApiVersion Policy PropagateTags SecurityPolicy Tags`,
+			Mode Models OpenApiVersion Policy PropagateTags SecurityPolicy Tags`,
 		notYet: []noted{
 			{name: "CacheClusterEnabled", note: "nothing is cached", unless: "false"},
 			{name: "MethodSettings", note: noSettings},
