@@ -20,17 +20,32 @@ var verbs = map[string]string{
 	"get": "GET", "put": "PUT", "post": "POST", "delete": "DELETE", "options": "OPTIONS", "head": "HEAD", "patch": "PATCH", anyMethod: "ANY",
 }
 
-// definition reads the API's document: in the template (body), or in a file beside it (uri). Of the two the first that is given counts.
+// definition reads the API's document: in the template (body), or in a file beside it (uri).
 func (b *apiBuilder) definition(body, uri string) {
 	b.documented = b.documented || b.has(body) || b.has(uri)
 	switch {
+	case b.has(body) && b.has(uri):
+		b.errorf(b.key(uri), "wrong-value", "", "an API has %s or %s, not both", body, uri)
 	case b.has(body):
 		if v := b.value(body); v != nil {
 			b.openAPI(v)
 		}
 	case b.has(uri):
+		b.checkUntouched(uri)
 		if root := b.definitionFile(uri); root != nil {
 			b.openAPI(root)
+		}
+	}
+}
+
+// checkUntouched reports what SAM would have to write into a document, which it does not do to one in a file. Source: spec apigateway.md §11.2.
+func (b *apiBuilder) checkUntouched(uri string) {
+	if !strings.HasPrefix(b.r.typ, "AWS::Serverless::") {
+		return
+	}
+	for _, property := range []string{"Cors", "CorsConfiguration", "MergeDefinitions"} {
+		if v := b.value(property); v != nil && v.text != "false" {
+			b.errorf(b.key(property), "wrong-value", "include the file by DefinitionBody and Fn::Transform: AWS::Include", "%s works only with a DefinitionBody, not with %s", property, uri)
 		}
 	}
 }
@@ -132,14 +147,15 @@ func (d *openAPIDocument) version() {
 	}
 }
 
-// cors reads the CORS of an HTTP API; that of the API's resource goes before it.
+// cors reads the CORS of an HTTP API. SAM leaves a document that has one as it is, so that its own CorsConfiguration does not count then; that of
+// a CloudFormation resource does.
 func (d *openAPIDocument) cors() {
 	c := d.root.nested("x-amazon-apigateway-cors")
 	switch {
 	case c == nil:
 	case d.b.api.Kind == REST:
 		c.errorf(c.owner, "wrong-value", "an OPTIONS method with a mock integration", "x-amazon-apigateway-cors is for HTTP APIs")
-	case d.b.api.CORS == nil:
+	case d.b.api.CORS == nil || d.b.r.typ == "AWS::Serverless::HttpApi":
 		d.b.api.CORS = c.readCORS("allowOrigins", "allowMethods", "allowHeaders", "exposeHeaders", "allowCredentials", "maxAge")
 	}
 }

@@ -1,0 +1,514 @@
+package emulator_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"example.com/emulate/emulator"
+	"example.com/emulate/emulator/telemetry"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// probeConfig serves testdata/probe behind both kinds of API.
+const probeConfig = `functions:
+  probe:
+    code: %s
+    runtime: provided.al2023
+    timeout: 10
+%s
+limits:
+  concurrency: 2000
+apis:
+  web:
+    kind: http
+    routes:
+      GET /http: probe
+  rest:
+    kind: rest
+    stage: prod
+    routes:
+      GET /rest: probe
+`
+
+// probeDir is testdata/probe.
+func probeDir(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs("../testdata/probe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// world is a served project and what has happened in it.
+type world struct {
+	*emulator.Emulator
+	t      *testing.T
+	dir    string
+	mu     sync.Mutex
+	events []telemetry.Event
+	came   *sync.Cond
+}
+
+// serve starts a project of these files.
+func serve(t *testing.T, files map[string]string, change func(*emulator.Options)) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir()}
+	w.came = sync.NewCond(&w.mu)
+	for name, text := range files {
+		w.write(name, text)
+	}
+	o := emulator.Options{Path: w.dir, NoWatch: true, WaitForBuilds: true, OnEvents: func(batch []telemetry.Event) {
+		w.mu.Lock()
+		w.events = append(w.events, batch...)
+		w.came.Broadcast()
+		w.mu.Unlock()
+	}}
+	if change != nil {
+		change(&o)
+	}
+	var err error
+	if w.Emulator, err = emulator.New(o); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(context.Background()); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return w
+}
+
+func serveProbe(t *testing.T, settings string, change func(*emulator.Options)) *world {
+	t.Helper()
+	return serve(t, map[string]string{"emulate.yaml": fmt.Sprintf(probeConfig, probeDir(t), settings)}, change)
+}
+
+func (w *world) write(name, text string) {
+	w.t.Helper()
+	path := filepath.Join(w.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// await waits until an event is as it should be, and returns it. Events before from are not looked at.
+func (w *world) await(from int, what string, is func(telemetry.Event) bool) telemetry.Event {
+	w.t.Helper()
+	timer := time.AfterFunc(20*time.Second, func() {
+		w.mu.Lock()
+		w.came.Broadcast()
+		w.mu.Unlock()
+	})
+	defer timer.Stop()
+	end := time.Now().Add(20 * time.Second)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := from; ; {
+		for ; i < len(w.events); i++ {
+			if is(w.events[i]) {
+				return w.events[i]
+			}
+		}
+		if time.Now().After(end) {
+			w.t.Fatalf("no event within 20 s: %s", what)
+		}
+		w.came.Wait()
+	}
+}
+
+func (w *world) seen() []telemetry.Event {
+	w.Flush()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.events)
+}
+
+func (w *world) count(typ telemetry.Type) (n int) {
+	for _, e := range w.seen() {
+		if e.Type == typ {
+			n++
+		}
+	}
+	return n
+}
+
+// state is what the probe tells.
+type state struct {
+	Answer, LogStream                 string
+	Invocations, PID, Grandchild, Tmp int
+	Ticks                             int64
+	Environment                       map[string]string
+}
+
+// invoke runs the probe and reads its state.
+func (w *world) invoke(order string) (state, *emulator.Result) {
+	w.t.Helper()
+	r, err := w.Invoke(w.t.Context(), "probe", []byte(order))
+	if err != nil {
+		w.t.Fatalf("invoke %s: %v", order, err)
+	}
+	var resp struct{ Body string }
+	var s state
+	if r.FunctionError == "" {
+		if err := errors.Join(json.Unmarshal(r.Payload, &resp), json.Unmarshal([]byte(resp.Body), &s)); err != nil {
+			w.t.Fatalf("invoke %s: %s: %v", order, r.Payload, err)
+		}
+	}
+	return s, r
+}
+
+func (w *world) base(kind string) string {
+	for _, a := range w.Served().APIs {
+		if a.Kind == kind {
+			return a.URL
+		}
+	}
+	w.t.Fatalf("no %s API", kind)
+	return ""
+}
+
+// answer is an HTTP response, read.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func get(t *testing.T, client *http.Client, url string) answer {
+	t.Helper()
+	resp, err := client.Get(url)
+	if err != nil {
+		t.Error(err)
+		return answer{}
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(body)}
+}
+
+// burst makes n requests at once, on connections of their own.
+func burst(t *testing.T, n int, do func(*http.Client) answer) (map[string]int, []answer, time.Duration) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: n}}
+	defer client.CloseIdleConnections()
+	var wg sync.WaitGroup
+	answers := make([]answer, n)
+	began := time.Now()
+	for i := range n {
+		wg.Go(func() { answers[i] = do(client) })
+	}
+	wg.Wait()
+	took := time.Since(began)
+	got := map[string]int{}
+	for _, a := range answers {
+		got[fmt.Sprint(a.status)]++
+	}
+	return got, answers, took
+}
+
+func (w *world) post(client *http.Client, payload string) answer {
+	resp, err := client.Post(w.AWSURL()+"/2015-03-31/functions/probe/invocations", "application/json", strings.NewReader(payload))
+	if err != nil {
+		w.t.Error(err)
+		return answer{}
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Error(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(body)}
+}
+
+func TestHundredAtOnceAreHundredColdStarts(t *testing.T) {
+	w := serveProbe(t, "", nil)
+	got, _, took := burst(t, 100, func(c *http.Client) answer { return get(t, c, w.base("http")+"/http?sleepMs=200") })
+	if got["200"] != 100 {
+		t.Fatalf("answers %v, want 100 of 200", got)
+	}
+	cold := 0
+	w.await(0, "100 reports with Init Duration", func(e telemetry.Event) bool {
+		if r, ok := e.Record.(*telemetry.Report); ok && r.Metrics.InitDuration > 0 {
+			cold++
+		}
+		return cold == 100
+	})
+	if st := w.Stats()[0]; st.Environments != 100 || st.ColdStarts != 100 {
+		t.Errorf("%d environments and %d cold starts, want 100 each", st.Environments, st.ColdStarts)
+	}
+	// The bound is the issue's; the race detector slows the emulator, not the handlers.
+	if limit := 1500 * time.Millisecond; took > limit*raceFactor {
+		t.Errorf("took %v, want at most %v", took, limit*raceFactor)
+	}
+}
+
+func TestThousandAtOnce(t *testing.T) {
+	w := serveProbe(t, "", nil)
+	got, _, _ := burst(t, 1000, func(c *http.Client) answer { return w.post(c, `{"sleepMs":3000}`) })
+	if got["200"] != 1000 {
+		t.Fatalf("answers %v, want 1,000 of 200", got)
+	}
+	if st := w.Stats()[0]; st.ColdStarts != 1000 {
+		t.Errorf("%d environments started, want 1,000", st.ColdStarts)
+	}
+}
+
+func TestReservedConcurrencyThrottles(t *testing.T) {
+	w := serveProbe(t, "    reservedConcurrency: 5\n", nil)
+	got, answers, _ := burst(t, 100, func(c *http.Client) answer { return w.post(c, `{"sleepMs":2000}`) })
+	if got["200"] != 5 || got["429"] != 95 {
+		t.Fatalf("answers %v, want 5 of 200 and 95 of 429", got)
+	}
+	for _, a := range answers {
+		if a.status != http.StatusTooManyRequests {
+			continue
+		}
+		// As recorded from AWS (spec lambda.md §6.2).
+		if want := `{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}`; a.body != want ||
+			a.header.Get("X-Amzn-Errortype") != "TooManyRequestsException" {
+			t.Fatalf("throttle %s with error type %s, want %s", a.body, a.header.Get("X-Amzn-Errortype"), want)
+		}
+	}
+	for _, front := range []struct {
+		kind, path string
+		status     int
+		body       string
+	}{{"rest", "/rest", 500, `{"message": "Internal server error"}`}, {"http", "/http", 503, `{"message":"Service Unavailable"}`}} {
+		got, answers, _ := burst(t, 20, func(c *http.Client) answer { return get(t, c, w.base(front.kind)+front.path+"?sleepMs=1000") })
+		if got["200"] != 5 || got[fmt.Sprint(front.status)] != 15 {
+			t.Errorf("%s: answers %v, want 5 of 200 and 15 of %d", front.kind, got, front.status)
+		}
+		for _, a := range answers {
+			if a.status == front.status && a.body != front.body {
+				t.Errorf("%s: throttle %s, want %s", front.kind, a.body, front.body)
+			}
+		}
+	}
+}
+
+// kill -9 of a handler in mid-invoke: that caller gets AWS's error; the next invocation runs INIT again in the same environment.
+func TestKilledHandler(t *testing.T) {
+	w := serveProbe(t, "", nil)
+	before, _ := w.invoke(`{}`)
+	type result struct {
+		r   *emulator.Result
+		err error
+	}
+	done := make(chan result)
+	from := len(w.seen())
+	go func() {
+		r, err := w.Invoke(t.Context(), "probe", []byte(`{"sleepMs":8000}`))
+		done <- result{r, err}
+	}()
+	w.await(from, "START", func(e telemetry.Event) bool { return e.Type == telemetry.TypeStart })
+	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	got := <-done
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	want := fmt.Sprintf(`{"errorType":"Runtime.ExitError","errorMessage":"RequestId: %s Error: Runtime exited with error: signal: killed"}`, got.r.RequestID)
+	if string(got.r.Payload) != want {
+		t.Errorf("payload %s, want %s", got.r.Payload, want)
+	}
+	after, _ := w.invoke(`{}`)
+	if after.LogStream != before.LogStream || after.PID == before.PID || after.Invocations != 1 {
+		t.Errorf("after %+v, before %+v: want the same log stream, another process, and a first invocation", after, before)
+	}
+	if w.hasPrivateTmp() && after.Tmp != 3 {
+		t.Errorf("%d marks in /tmp, want 3: it is kept", after.Tmp)
+	}
+}
+
+func (w *world) hasPrivateTmp() bool {
+	return !slices.ContainsFunc(w.Limits(), func(l string) bool { return strings.HasPrefix(l, "no private /tmp") })
+}
+
+func TestOrderOfAColdInvocation(t *testing.T) {
+	w := serveProbe(t, "", nil)
+	_, r := w.invoke(`{"do":"say"}`)
+	want := []telemetry.Type{telemetry.TypeInitStart, telemetry.TypeInitRuntimeDone, telemetry.TypeInitReport, telemetry.TypeStart,
+		telemetry.TypeFunction, telemetry.TypeFunction, telemetry.TypeRuntimeDone, telemetry.TypeReport}
+	var got []telemetry.Type
+	for _, e := range w.seen() {
+		if e.Function == "probe" && e.Type != telemetry.TypeNotice && e.Type != telemetry.TypeDiagnostic {
+			got = append(got, e.Type)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("events %v, want %v", got, want)
+	}
+	lines := strings.Split(strings.TrimSuffix(r.Log, "\n"), "\n")
+	if len(lines) != 5 || !strings.HasPrefix(lines[0], "START RequestId: "+r.RequestID+" Version: $LATEST") || lines[1] != "said to standard output" ||
+		lines[2] != "said to standard error" || lines[3] != "END RequestId: "+r.RequestID || !strings.Contains(lines[4], "\tInit Duration: ") {
+		t.Errorf("log %q", r.Log)
+	}
+}
+
+// Between invocations nothing of a function runs; with NoFreeze it does.
+func TestFreezing(t *testing.T) {
+	for _, noFreeze := range []bool{false, true} {
+		w := serveProbe(t, "", func(o *emulator.Options) { o.NoFreeze, o.Env = noFreeze, map[string]string{"TICK": "1"} })
+		first, _ := w.invoke(`{"sleepMs":50}`)
+		<-time.After(600 * time.Millisecond)
+		second, _ := w.invoke(`{}`)
+		ran := second.Ticks-first.Ticks > 300
+		if ran != noFreeze {
+			t.Errorf("with NoFreeze %v the function's goroutine ticked %d times in 600 ms of idleness", noFreeze, second.Ticks-first.Ticks)
+		}
+	}
+}
+
+func TestHandlersSeeNothingOfTheShell(t *testing.T) {
+	t.Setenv("EMULATE_TEST_SECRET", "secret")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "the user's own")
+	w := serveProbe(t, "    environment: { COLOUR: blue }\n", nil)
+	s, _ := w.invoke(`{"do":"environment"}`)
+	for name, want := range map[string]string{"COLOUR": "blue", "AWS_LAMBDA_FUNCTION_NAME": "probe", "AWS_REGION": "us-east-1", "PATH": os.Getenv("PATH")} {
+		if got := s.Environment[name]; !strings.HasSuffix(got, want) {
+			t.Errorf("%s=%s, want %s", name, got, want)
+		}
+	}
+	if _, leaked := s.Environment["EMULATE_TEST_SECRET"]; leaked || s.Environment["AWS_SECRET_ACCESS_KEY"] == "the user's own" || s.Environment["HOME"] != "" {
+		t.Errorf("the shell's variables leak: %v", s.Environment)
+	}
+	if !strings.HasPrefix(s.Environment["AWS_ENDPOINT_URL_LAMBDA"], "http://127.0.0.1:") {
+		t.Errorf("AWS_ENDPOINT_URL_LAMBDA=%s", s.Environment["AWS_ENDPOINT_URL_LAMBDA"])
+	}
+}
+
+// Close leaves no process, no open file, no folder.
+func TestCloseLeavesNothing(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Fatal("this test reads /proc") // the others run everywhere
+	}
+	once := func() (pids []int) {
+		w := serveProbe(t, "", nil)
+		for range 3 {
+			s, _ := w.invoke(`{"do":"grandchild"}`)
+			pids = append(pids, s.PID, s.Grandchild)
+		}
+		burst(t, 20, func(c *http.Client) answer { return get(t, c, w.base("http")+"/http?sleepMs=300") })
+		http.DefaultClient.CloseIdleConnections()
+		if err := w.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(context.Background()); err != nil {
+			t.Errorf("a second Close: %v", err)
+		}
+		return pids
+	}
+	once() // caches are warm
+	before := openFiles(t)
+	pids := once()
+	if after := openFiles(t); len(after) > len(before) {
+		t.Errorf("%d open files before and %d after:\n%s", len(before), len(after), strings.Join(after, "\n"))
+	}
+	for _, pid := range pids {
+		if alive(pid) {
+			t.Errorf("process %d is left", pid)
+		}
+	}
+}
+
+func openFiles(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		if target, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil {
+			out = append(out, e.Name()+" "+target)
+		}
+	}
+	return out
+}
+
+// alive says whether a process exists and is no zombie.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !bytes.Contains(stat, []byte(") Z "))
+}
+
+func TestTwoSideBySide(t *testing.T) {
+	a, b := serveProbe(t, "", nil), serveProbe(t, "", nil)
+	for range 3 {
+		a.invoke(`{}`)
+	}
+	x, _ := a.invoke(`{}`)
+	y, _ := b.invoke(`{}`)
+	if x.Invocations != 4 || y.Invocations != 1 || x.PID == y.PID || x.LogStream == y.LogStream {
+		t.Errorf("the emulators share something: %+v, %+v", x, y)
+	}
+	if err := a.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if z, _ := b.invoke(`{}`); z.Invocations != 2 || z.PID != y.PID {
+		t.Errorf("the end of one emulator reached the other: %+v, before %+v", z, y)
+	}
+}
+
+func TestTakenPortNamesItsHolder(t *testing.T) {
+	w := serveProbe(t, "", nil)
+	var port int
+	if _, err := fmt.Sscanf(w.URL(), "http://127.0.0.1:%d", &port); err != nil {
+		t.Fatal(err)
+	}
+	e, err := emulator.New(emulator.Options{Path: w.dir, Port: port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = e.Start(t.Context())
+	name := filepath.Base(os.Args[0]) // of which the kernel keeps 15 characters
+	want := fmt.Sprintf("port %d of 127.0.0.1 is taken by %s (pid %d): choose another with --port", port, name[:min(15, len(name))], os.Getpid())
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q", err, want)
+	}
+}
+
+func TestWrongOptions(t *testing.T) {
+	for _, o := range []emulator.Options{{Port: -1}, {AWSPort: 70000}, {Port: 3000, AWSPort: 3000}, {Executor: "docker"}, {Executor: "vm"}} {
+		var usage *emulator.UsageError
+		if _, err := emulator.New(o); !errors.As(err, &usage) {
+			t.Errorf("%+v: %v, want a usage error", o, err)
+		}
+	}
+	e, err := emulator.New(emulator.Options{Path: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wrong *emulator.ConfigError
+	if err := e.Start(t.Context()); !errors.As(err, &wrong) || len(wrong.Diagnostics) == 0 {
+		t.Errorf("an empty folder: %v, want a configuration error", err)
+	}
+}

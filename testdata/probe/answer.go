@@ -1,0 +1,4 @@
+package main
+
+// answer is what tests edit in a copy of this folder.
+const answer = "first"
