@@ -227,8 +227,20 @@ func (b *apiBuilder) finishStages() {
 		}
 		b.api.Stages = []Stage{{Name: name}}
 	}
-	if name := b.t.opts.Stage; name != "" && b.api.Stages[0].Name != "$default" {
-		b.api.Stages[0].Name = name
+	b.api.chooseStage(b.t.opts.Stage)
+}
+
+// chooseStage makes the stage of a name the first one: one that the API has, else the first is renamed. An API with nothing but $default has no
+// name to override.
+func (a *API) chooseStage(name string) {
+	i := slices.IndexFunc(a.Stages, func(s Stage) bool { return s.Name == name })
+	switch {
+	case name == "":
+	case i >= 0:
+		chosen := a.Stages[i]
+		a.Stages = slices.Insert(slices.Delete(a.Stages, i, i+1), 0, chosen)
+	case a.Stages[0].Name != "$default":
+		a.Stages[0].Name = name
 	}
 }
 
