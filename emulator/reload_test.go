@@ -1,0 +1,241 @@
+package emulator_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/emulate/emulator"
+	"example.com/emulate/emulator/telemetry"
+)
+
+func watching(o *emulator.Options) { o.NoWatch = false }
+
+const reloadConfig = `functions:
+  py: { code: ./py, runtime: python3.13, handler: app.handler }
+  js: { code: ./js, runtime: nodejs22.x, handler: index.handler }
+apis:
+  web:
+    kind: http
+    routes:
+      GET /py: py
+      GET /js: js
+`
+
+func pyHandler(answer string) string {
+	return fmt.Sprintf("count = 0\ndef handler(event, context):\n    global count\n    count += 1\n    return {'statusCode': 200, 'headers': {'count': str(count)}, 'body': '%s'}\n", answer)
+}
+
+func jsHandler(answer string) string {
+	return fmt.Sprintf("let count = 0;\nexport const handler = async () => ({ statusCode: 200, headers: { count: String(++count) }, body: '%s' });\n", answer)
+}
+
+func serveTwo(t *testing.T) *world {
+	return serve(t, map[string]string{"emulate.yaml": reloadConfig, "py/app.py": pyHandler("1"), "js/index.mjs": jsHandler("1")}, watching)
+}
+
+// reloads waits for a reload of these functions that comes after the event number from.
+func (w *world) reloads(from int, functions ...string) {
+	w.t.Helper()
+	w.await(from, "reloaded "+strings.Join(functions, ", "), func(e telemetry.Event) bool {
+		p, ok := e.Record.(*telemetry.Project)
+		return ok && e.Type == telemetry.TypeReloaded && strings.Join(p.Changed, ",") == strings.Join(functions, ",")
+	})
+}
+
+func TestEditsAreAnsweredByTheNewCode(t *testing.T) {
+	w := serveTwo(t)
+	url := w.base("http")
+	for i := 1; i <= 3; i++ {
+		for _, f := range []string{"py", "js"} {
+			if got := get(t, http.DefaultClient, url+"/"+f); got.body != fmt.Sprint(i) {
+				t.Fatalf("%s answers %d %q, want %d", f, got.status, got.body, i)
+			}
+		}
+		from := len(w.seen())
+		w.write("py/app.py", pyHandler(fmt.Sprint(i+1)))
+		w.reloads(from, "py")
+		// js was not touched: its environment goes on.
+		if got := get(t, http.DefaultClient, url+"/js"); got.header.Get("count") != "2" {
+			t.Errorf("js: invocation %s of its environment, want 2", got.header.Get("count"))
+		}
+		from = len(w.seen())
+		// As editors save: another file, renamed over the old one.
+		w.write("js/index.mjs.tmp", jsHandler(fmt.Sprint(i+1)))
+		if err := os.Rename(filepath.Join(w.dir, "js/index.mjs.tmp"), filepath.Join(w.dir, "js/index.mjs")); err != nil {
+			t.Fatal(err)
+		}
+		w.reloads(from, "js")
+	}
+}
+
+func TestNewFoldersAreWatched(t *testing.T) {
+	w := serve(t, map[string]string{"emulate.yaml": reloadConfig, "js/index.mjs": jsHandler("1"),
+		"py/app.py": "def handler(event, context):\n    from lib import text\n    return {'statusCode': 200, 'body': text.TEXT}\n"}, watching)
+	url := w.base("http") + "/py"
+	if got := get(t, http.DefaultClient, url); got.status != 500 {
+		t.Fatalf("without its module the function answers %d", got.status)
+	}
+	from := len(w.seen())
+	w.write("py/lib/text.py", "TEXT = 'a'\n")
+	w.reloads(from, "py")
+	if got := get(t, http.DefaultClient, url); got.body != "a" {
+		t.Fatalf("answer %d %q, want a", got.status, got.body)
+	}
+	from = len(w.seen())
+	w.write("py/lib/text.py", "TEXT = 'bc'\n")
+	w.reloads(from, "py")
+	if got := get(t, http.DefaultClient, url); got.body != "bc" {
+		t.Errorf("answer %d %q, want bc", got.status, got.body)
+	}
+}
+
+// copyProbe makes a module of the probe's sources, so that a test can edit them.
+func copyProbe(t *testing.T, w *world, answer string) {
+	t.Helper()
+	main, err := os.ReadFile(filepath.Join(probeDir(t), "main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write("go/main.go", string(main))
+	w.write("go/answer.go", "package main\n\nconst answer = "+answer+"\n")
+}
+
+func TestFailedBuildIsToldUntilItIsMended(t *testing.T) {
+	dir, err := os.MkdirTemp("../testdata", "reload-") // in the module, which has the handler's dependencies
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if dir, err = filepath.Abs(dir); err != nil {
+		t.Fatal(err)
+	}
+	sources := &world{t: t, dir: dir}
+	copyProbe(t, sources, `"1"`)
+	config := fmt.Sprintf(probeConfig, filepath.Join(dir, "go"), "") + "      GET /other: other\n"
+	config = strings.Replace(config, "functions:\n", "functions:\n  other: { code: ./py, runtime: python3.13, handler: app.handler }\n", 1)
+	w := serve(t, map[string]string{"emulate.yaml": config, "py/app.py": pyHandler("here")}, watching)
+
+	probe := w.base("http") + "/http"
+	if got := get(t, http.DefaultClient, probe); !strings.Contains(got.body, `"answer":"1"`) {
+		t.Fatalf("answer %d %s", got.status, got.body)
+	}
+	from := len(w.seen())
+	copyProbe(t, sources, `undefinedName`)
+	w.await(from, "reloadFailed", func(e telemetry.Event) bool { return e.Type == telemetry.TypeReloadFailed })
+	got := get(t, http.DefaultClient, probe)
+	if got.status != 502 || got.header.Get("X-Emulate-Error") != "build" || !strings.Contains(got.body, "undefined: undefinedName") {
+		t.Errorf("HTTP: %d %v %s, want 502 with the compiler's words", got.status, got.header, got.body)
+	}
+	if got := w.post(http.DefaultClient, "{}"); got.status != 500 || got.header.Get("X-Amzn-Errortype") != "ServiceException" || !strings.Contains(got.body, "undefinedName") {
+		t.Errorf("Invoke: %d %s, want a ServiceException with the compiler's words", got.status, got.body)
+	}
+	if got := get(t, http.DefaultClient, w.base("rest")+"/prod/other"); got.body != "here" {
+		t.Errorf("another function answers %d %q", got.status, got.body)
+	}
+	from = len(w.seen())
+	copyProbe(t, sources, `"2"`)
+	w.reloads(from, "probe")
+	if got := get(t, http.DefaultClient, probe); !strings.Contains(got.body, `"answer":"2"`) {
+		t.Errorf("after the mend: %d %s", got.status, got.body)
+	}
+}
+
+func TestConfigurationIsReloaded(t *testing.T) {
+	w := serveTwo(t)
+	url := w.base("http")
+	get(t, http.DefaultClient, url+"/py")
+	from := len(w.seen())
+	w.write("emulate.yaml", reloadConfig+"      GET /new: py\n      GET /broken: nobody\n")
+	w.await(from, "reloadFailed", func(e telemetry.Event) bool { return e.Type == telemetry.TypeReloadFailed })
+	if got := get(t, http.DefaultClient, url+"/py"); got.body != "1" || got.header.Get("count") != "2" {
+		t.Errorf("after a wrong configuration: %d %q, invocation %s; want the old project to serve on", got.status, got.body, got.header.Get("count"))
+	}
+	from = len(w.seen())
+	w.write("emulate.yaml", strings.Replace(reloadConfig, "      GET /js: js\n", "      GET /new: py\n", 1))
+	w.await(from, "reloaded", func(e telemetry.Event) bool { return e.Type == telemetry.TypeReloaded })
+	if got := get(t, http.DefaultClient, url+"/new"); got.body != "1" || got.header.Get("count") != "3" {
+		t.Errorf("a new route: %d %q, invocation %s of an unchanged function, want 3", got.status, got.body, got.header.Get("count"))
+	}
+	if got := get(t, http.DefaultClient, url+"/js"); got.status != 404 {
+		t.Errorf("a removed route answers %d", got.status)
+	}
+}
+
+// A handler that writes into its own folder at every invocation does not reload itself.
+func TestHandlerThatWritesIntoItsFolder(t *testing.T) {
+	code := "import os\ncount = 0\ndef handler(event, context):\n    global count\n    count += 1\n" +
+		"    with open(os.path.join(os.environ['LAMBDA_TASK_ROOT'], 'log.txt'), 'a') as f:\n        f.write('x')\n" +
+		"    return {'statusCode': 200, 'headers': {'count': str(count)}, 'body': '%s'}\n"
+	w := serve(t, map[string]string{"emulate.yaml": reloadConfig, "py/app.py": fmt.Sprintf(code, "1"), "js/index.mjs": jsHandler("1")}, watching)
+	url := w.base("http") + "/py"
+	for i := 1; i <= 20; i++ {
+		if got := get(t, http.DefaultClient, url); got.header.Get("count") != fmt.Sprint(i) {
+			t.Fatalf("invocation %d is the environment's %s (status %d)", i, got.header.Get("count"), got.status)
+		}
+	}
+	// The user's own edit counts, also right after an invocation.
+	from := len(w.seen())
+	w.write("py/app.py", fmt.Sprintf(code, "2"))
+	w.reloads(from, "py")
+	if got := get(t, http.DefaultClient, url); got.body != "2" {
+		t.Errorf("answer %q after an edit, want 2", got.body)
+	}
+}
+
+// 200 reloads under 16 connections of load: no request fails.
+func TestReloadsUnderLoad(t *testing.T) {
+	w := serveTwo(t)
+	url := w.base("http") + "/js"
+	var stop atomic.Bool
+	var requests atomic.Int64
+	answered := make(chan struct{}, 1)
+	var wg sync.WaitGroup
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
+	for range 16 {
+		wg.Go(func() {
+			for !stop.Load() {
+				resp, err := client.Get(url)
+				if err != nil {
+					t.Errorf("a request fails: %v", err)
+					return
+				}
+				body, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if err != nil || resp.StatusCode != 200 {
+					t.Errorf("a request fails: %d %s %v", resp.StatusCode, body, err)
+					return
+				}
+				requests.Add(1)
+				select {
+				case answered <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	began := time.Now()
+	for i := range 200 {
+		from := len(w.seen())
+		w.write("js/index.mjs", jsHandler(fmt.Sprint("edit ", i)))
+		w.reloads(from, "js")
+		for range 3 {
+			select {
+			case <-answered:
+			case <-time.After(20 * time.Second):
+				t.Fatal("no request is answered any more")
+			}
+		}
+	}
+	stop.Store(true)
+	wg.Wait()
+	client.CloseIdleConnections()
+	t.Logf("200 reloads in %v, %d requests meanwhile", time.Since(began).Round(time.Millisecond), requests.Load())
+}
