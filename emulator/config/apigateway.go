@@ -212,7 +212,7 @@ func (s *apiSet) checkParts() {
 	read := strings.Fields(`AWS::ApiGateway::RestApi AWS::ApiGateway::Resource AWS::ApiGateway::Method AWS::ApiGateway::Deployment AWS::ApiGateway::Stage
 		AWS::ApiGatewayV2::Api AWS::ApiGatewayV2::Route AWS::ApiGatewayV2::Integration AWS::ApiGatewayV2::Stage`)
 	for _, r := range s.t.resources {
-		if strings.HasPrefix(r.typ, "AWS::ApiGateway") && !slices.Contains(read, r.typ) && rowOf(r.typ).class == "" {
+		if row := rowOf(r.typ); strings.HasPrefix(r.typ, "AWS::ApiGateway") && !slices.Contains(read, r.typ) && row != nil && row.class == "" {
 			s.t.open(r, nil)
 		}
 	}
