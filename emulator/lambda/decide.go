@@ -58,7 +58,6 @@ func (s *Service) book(d fleet.Decision) (action, bool) {
 	case fleet.Fail:
 		a.req = s.requests[d.Req]
 		s.forgetLocked(a.req)
-		a.req.fn.counts.Errors++
 		if d.Env != fleet.NoEnv {
 			a.env = s.envs[d.Env]
 			a.env.bound = nil

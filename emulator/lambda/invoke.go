@@ -20,6 +20,8 @@ type request struct {
 	fn   *Function
 	pool fleet.Pool
 	tail *tail
+	// again says that the request is placed for a second time.
+	again bool
 
 	// event is what the runtime receives; began is when it (or the INIT that runs for it alone) began.
 	event     runtimeapi.Event
@@ -95,7 +97,9 @@ func (s *Service) place(r *request) {
 		return
 	}
 	r.id = s.registerLocked(r)
-	r.fn.counts.Invocations++
+	if !r.again {
+		r.fn.counts.Invocations++
+	}
 	acts := s.decide(s.fleet.Invoke(s.now(), r.fn.id, r.pool, r.id, s.out[:0]))
 	s.mu.Unlock()
 	s.do(acts)

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -196,6 +197,10 @@ func (s *Service) fail(r *request, e *Environment, cause fleet.Cause) {
 		why = e.failure
 	}
 	status, errorType := telemetry.Failure, "Sandbox.Failure"
+	if why != nil && cause != fleet.Crash && cause != fleet.Timeout && e.outdated() {
+		s.again(r, e)
+		return
+	}
 	switch {
 	case cause == fleet.Removed || why == nil: // nobody waits for an answer of the function any more
 		r.err = errClosing
@@ -213,10 +218,51 @@ func (s *Service) fail(r *request, e *Environment, cause fleet.Cause) {
 			e.emitStart(r)
 		}
 	}
+	r.fn.counts.Errors++
 	if !r.began.IsZero() {
 		e.report(r, time.Now(), status, errorType)
 	}
 	r.end()
+}
+
+// outdated says that the code of the environment has changed since it was started, or is about to. Service.mu is held.
+func (e *Environment) outdated() bool {
+	return e.fn.pending != nil || e.fn.code.Digest != e.code.Digest
+}
+
+// again places a request once more whose environment could not start while its code was being changed: a runtime reads files in the moment in which
+// an editor writes them, and the failure is not the function's. Service.mu is held.
+func (s *Service) again(r *request, e *Environment) {
+	if !r.began.IsZero() {
+		e.report(r, time.Now(), telemetry.Failure, "Sandbox.Failure")
+		r.began, r.event.Deadline = time.Time{}, time.Time{}
+	}
+	if s.closing {
+		r.err = errClosing
+		r.end()
+		return
+	}
+	r.again = true
+	s.wg.Go(func() {
+		if err := s.readyFor(s.ctx, r); err != nil {
+			r.err = err
+			r.end()
+			return
+		}
+		s.place(r)
+	})
+}
+
+// readyFor waits until the code that the request needs is built.
+func (s *Service) readyFor(ctx context.Context, r *request) error {
+	s.mu.Lock()
+	name := r.fn.cfg.Name
+	s.mu.Unlock()
+	f, _, err := s.ready(ctx, name, r.result.ExecutedVersion)
+	if err == nil {
+		r.fn = f
+	}
+	return err
 }
 
 // platformError is the body that Lambda makes itself; errorType comes first, as AWS sends it (spec lambda.md §4.2).
