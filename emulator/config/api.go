@@ -70,7 +70,7 @@ func (s *apiSet) apiV2(r *resource) {
 	}
 	b := s.add(r, HTTP)
 	b.enum("ProtocolType", "HTTP", "HTTP", "WEBSOCKET")
-	if !b.has("Body") && !b.has("BodyS3Location") {
+	if !b.given("Body") && !b.given("BodyS3Location") {
 		b.require("ProtocolType", "ProtocolType: HTTP")
 		b.require("Name", "")
 	}

@@ -125,7 +125,7 @@ func (s *apiSet) method(r *resource) {
 	if path, ok := s.methodPath(b, p); ok {
 		route.Path = path
 	}
-	if in := p.nested("Integration"); in != nil {
+	if in := s.t.part(p, "Integration"); in != nil {
 		in.restIntegration(b, &route)
 	} else if !p.has("Integration") {
 		p.require("Integration", "Integration: {Type: AWS_PROXY, …}")
@@ -192,7 +192,7 @@ func (s *apiSet) deployment(r *resource) {
 		return
 	}
 	var variables map[string]string
-	if d := p.nested("StageDescription"); d != nil {
+	if d := s.t.part(p, "StageDescription"); d != nil {
 		variables = d.stageVariables("Variables")
 	}
 	b.setStage(p.raw("StageName"), p.text("StageName"), variables)

@@ -8,7 +8,7 @@
 //	     │   │             parameters.go, include.go)
 //	     │   ├ open ────── props: reads the properties of one resource by the support table (props.go, support*.go)
 //	     │   ├ loadFunctions → Project.Functions (lambda.go, function.go)
-//	     │   └ loadAPIs ──→ Project.APIs (api*.go); what a route may be: route.go
+//	     │   └ loadAPIs ──→ Project.APIs (api*.go; sam_api.go, openapi*.go, apigateway*.go); what a route may be: route.go
 //	     ├ loadNative ─── the same by emulate.yaml's own names (native*.go)
 //	     ├ folder ─────── a folder without a file (folder.go, detect.go)
 //	     └ environment ── env file and --env over the functions' own variables (env.go, dotenv.go)

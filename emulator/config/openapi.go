@@ -22,15 +22,15 @@ var verbs = map[string]string{
 
 // definition reads the API's document: in the template (body), or in a file beside it (uri).
 func (b *apiBuilder) definition(body, uri string) {
-	b.documented = b.documented || b.has(body) || b.has(uri)
+	b.documented = b.documented || b.given(body) || b.given(uri)
 	switch {
-	case b.has(body) && b.has(uri):
+	case b.given(body) && b.given(uri):
 		b.errorf(b.key(uri), "wrong-value", "", "an API has %s or %s, not both", body, uri)
-	case b.has(body):
-		if v := b.value(body); v != nil {
+	case b.given(body):
+		if v := b.document(body); v != nil {
 			b.openAPI(v)
 		}
-	case b.has(uri):
+	case b.given(uri):
 		b.checkUntouched(uri)
 		if root := b.definitionFile(uri); root != nil {
 			b.openAPI(root)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -11,8 +12,8 @@ func (b *apiBuilder) serverlessREST() {
 	b.setStage(b.key("StageName"), or(b.text("StageName"), "Prod"), b.stageVariables("Variables"))
 	b.binaryMediaTypes()
 	b.endpoint("EndpointConfiguration")
-	b.nested("Auth")
-	b.nested("Domain")
+	b.part("Auth")
+	b.part("Domain")
 	b.cors = b.serverlessCORS()
 	b.definition("DefinitionBody", "DefinitionUri")
 }
@@ -20,8 +21,8 @@ func (b *apiBuilder) serverlessREST() {
 // serverlessHTTP reads what an AWS::Serverless::HttpApi says of the API as a whole. Source: spec apigateway.md §11.2.
 func (b *apiBuilder) serverlessHTTP() {
 	b.setStage(b.key("StageName"), or(b.text("StageName"), "$default"), b.stageVariables("StageVariables"))
-	b.nested("Auth")
-	b.nested("Domain")
+	b.part("Auth")
+	b.part("Domain")
 	switch v := b.value("CorsConfiguration"); {
 	case v == nil:
 	case v.kind == mapKind:
@@ -41,26 +42,22 @@ func (b *apiBuilder) binaryMediaTypes() {
 
 // endpoint reads an EndpointConfiguration. An API is emulated as a regional one, with CloudFront's headers only where EDGE is asked for by name.
 func (b *apiBuilder) endpoint(property string) {
-	v := b.value(property)
+	v := b.t.branch(b.raw(property), b.scope)
 	if v == nil {
 		return
 	}
-	if v.kind == mapKind {
-		p := b.nested(property)
-		types := append(p.texts("Types"), p.texts("Type")...)
-		v = v.listOf(types...)
-	} else {
-		v = v.listOf(v.text)
+	types := b.texts
+	if v.kind == mapKind && !isIntrinsic(v) {
+		p := b.part(property)
+		types = func(string) []string { return append(p.texts("Types"), p.texts("Type")...) }
+		v = cmp.Or(p.raw("Type"), p.raw("Types"), v)
 	}
 	known := []string{"EDGE", "REGIONAL", "PRIVATE"}
-	for _, it := range v.items {
-		switch it.text {
-		case "EDGE":
-			b.api.EdgeOptimized = true
-		case "REGIONAL", "PRIVATE":
-		default:
-			b.errorf(it, "wrong-value", oneOf(it.text, known), "unknown endpoint type %q", it.text)
+	for _, typ := range types(property) {
+		if !slices.Contains(known, typ) {
+			b.errorf(v, "wrong-value", oneOf(typ, known), "unknown endpoint type %q", typ)
 		}
+		b.api.EdgeOptimized = b.api.EdgeOptimized || typ == "EDGE"
 	}
 }
 
@@ -152,8 +149,8 @@ func (s *apiSet) event(e event) {
 	if e.props != nil && e.props.kind != mapKind {
 		return
 	}
-	p.nested("Auth")
-	p.nested("RequestModel")
+	s.t.part(p, "Auth")
+	s.t.part(p, "RequestModel")
 	p.broken = &r.Broken
 	b := s.target(e, p, kind, property)
 	p.eventRoute(e, kind, &r)
