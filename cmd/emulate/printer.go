@@ -235,8 +235,15 @@ func (p *printer) interrupted(stats []emulator.FunctionStats) {
 		n += s.InFlight
 	}
 	if n > 0 {
-		fmt.Fprintf(p.err, "stopping: %d invocations in flight may finish; interrupt again to end at once\n", n)
+		fmt.Fprintf(p.err, "stopping: %d %s in flight may finish; interrupt again to end at once\n", n, plural(n, "invocation"))
 	}
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return what
+	}
+	return what + "s"
 }
 
 // short is a duration as people say it.
