@@ -257,8 +257,11 @@ func (e *Emulator) ready(warnings []config.Diagnostic) {
 	p.Took = telemetry.Millis(time.Since(e.o.Began))
 	e.emit(telemetry.TypeReady, "", p)
 	e.mu.Lock()
-	envFile := e.project.EnvFile
+	envFile, summary := e.project.EnvFile, e.project.Summary
 	e.mu.Unlock()
+	if summary != "" {
+		e.notice(summary)
+	}
 	if envFile != "" && e.o.EnvFile == "" {
 		e.notice("variables from " + envFile)
 	}

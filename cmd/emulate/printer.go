@@ -25,19 +25,18 @@ type printer struct {
 	// problemsOnly leaves out everything that is no problem.
 	problemsOnly bool
 	// named puts the function's name before its lines: there are several functions.
-	named       bool
-	width       int // of the longest name
-	outColor    palette
-	errColor    palette
-	outBuf      bytes.Buffer
-	errBuf      bytes.Buffer
-	interactive bool // standard error is a terminal: progress is shown
+	named    bool
+	width    int // of the longest name
+	outColor palette
+	errColor palette
+	outBuf   bytes.Buffer
+	errBuf   bytes.Buffer
 }
 
 func newPrinter(s streams, f *projectFlags) *printer {
 	return &printer{
 		out: s.out, err: s.err, json: f.json, quiet: f.quiet,
-		outColor: paletteFor(s.out), errColor: paletteFor(s.err), interactive: isTerminal(s.err),
+		outColor: paletteFor(s.out), errColor: paletteFor(s.err),
 	}
 }
 
@@ -84,7 +83,7 @@ func (p *printer) textEvent(e telemetry.Event) {
 	case config.Diagnostic:
 		p.diagnostic(r)
 	case *telemetry.Notice:
-		if !r.Progress || p.interactive && !p.quiet {
+		if !r.Progress || !p.quiet && !p.problemsOnly {
 			fmt.Fprintf(&p.errBuf, "%s\n", r.Text)
 		}
 	case *telemetry.Access:

@@ -91,6 +91,9 @@ func exitCode(err error, errOut io.Writer) int {
 // errInterrupted is the cause of a context that an interrupt ended.
 var errInterrupted = errors.New("interrupted")
 
+// sameInterrupt is how soon a signal after the first belongs to it: timeout(1) and others signal a process and its group at once.
+const sameInterrupt = 200 * time.Millisecond
+
 // interruptible ends ctx at the first interrupt or SIGTERM, and the process at the second.
 func interruptible(ctx context.Context, errOut io.Writer) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -98,17 +101,21 @@ func interruptible(ctx context.Context, errOut io.Writer) (context.Context, func
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
 	done := make(chan struct{})
 	go func() {
-		select {
-		case <-c:
-			cancel(errInterrupted)
-		case <-done:
-			return
-		}
-		select {
-		case <-c:
-			fmt.Fprintln(errOut, "emulate: ended at once; invocations in flight are lost")
-			os.Exit(exitInterrupted)
-		case <-done:
+		var first time.Time
+		for {
+			select {
+			case <-c:
+			case <-done:
+				return
+			}
+			switch {
+			case first.IsZero():
+				first = time.Now()
+				cancel(errInterrupted)
+			case time.Since(first) > sameInterrupt:
+				fmt.Fprintln(errOut, "emulate: ended at once; invocations in flight are lost")
+				os.Exit(exitInterrupted)
+			}
 		}
 	}()
 	return ctx, func() {
@@ -131,6 +138,8 @@ func newRoot(s streams) *cobra.Command {
 		SilenceUsage:  true,
 		Args:          unknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		SuggestionsMinimumDistance: 2,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w (%s --help lists the flags)", err, cmd.CommandPath())
