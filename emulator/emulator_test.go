@@ -147,15 +147,6 @@ func (w *world) seen() []telemetry.Event {
 	return slices.Clone(w.events)
 }
 
-func (w *world) count(typ telemetry.Type) (n int) {
-	for _, e := range w.seen() {
-		if e.Type == typ {
-			n++
-		}
-	}
-	return n
-}
-
 // state is what the probe tells.
 type state struct {
 	Answer, LogStream                 string
