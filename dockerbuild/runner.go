@@ -5,6 +5,8 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -36,7 +38,7 @@ type Host struct{}
 func (Host) Run(ctx context.Context, c Command) (output []byte, err error) {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir = c.Dir
-	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Env = append(ownEnvironment(), c.Env...)
 	cmd.WaitDelay = 2 * time.Second
 	ownGroup(cmd)
 	w := &lineWriter{line: c.Line}
@@ -79,4 +81,12 @@ func (w *lineWriter) flush() {
 		w.line(string(w.rest))
 	}
 	w.rest = nil
+}
+
+// ownEnvironment is the emulator's environment, without what a make around it tells its own makes.
+func ownEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return name == "MAKEFLAGS" || name == "MFLAGS" || name == "MAKELEVEL" || name == "MAKEOVERRIDES" || name == "MAKE_TERMOUT" || name == "MAKE_TERMERR"
+	})
 }

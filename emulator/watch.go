@@ -212,9 +212,11 @@ func (w *watcher) meaning(ev fsnotify.Event) (isConfig bool, functions []string)
 	if ev.Op == fsnotify.Chmod || w.ignored(ev.Name) {
 		return false, nil
 	}
+	paths := []string{ev.Name}
 	if ev.Has(fsnotify.Create) {
 		if info, err := os.Stat(ev.Name); err == nil && info.IsDir() {
 			w.tree(ev.Name)
+			paths = w.filesIn(ev.Name) // what came before the folder was watched
 		}
 	}
 	if ev.Has(fsnotify.Remove) || ev.Has(fsnotify.Rename) {
@@ -222,18 +224,43 @@ func (w *watcher) meaning(ev fsnotify.Event) (isConfig bool, functions []string)
 		delete(w.watched, ev.Name)
 		w.mu.Unlock()
 	}
+	for _, path := range paths {
+		c, fns := w.changes(path)
+		isConfig = isConfig || c
+		functions = append(functions, fns...)
+	}
+	slices.Sort(functions)
+	return isConfig, slices.Compact(functions)
+}
+
+// filesIn are the files of a folder that are not left out.
+func (w *watcher) filesIn(root string) []string {
+	var out []string
+	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error { // what cannot be read is no code
+		switch {
+		case err != nil:
+		case w.ignored(path) && d.IsDir():
+			return filepath.SkipDir
+		case !d.IsDir() && !w.ignored(path):
+			out = append(out, path)
+		}
+		return nil
+	})
+	return out
+}
+
+// changes says what a change of one file means.
+func (w *watcher) changes(path string) (isConfig bool, functions []string) {
 	e := w.e
 	e.mu.Lock()
-	isConfig = slices.Contains(e.project.Inputs, ev.Name)
+	isConfig = slices.Contains(e.project.Inputs, path)
 	for name, s := range e.sources {
-		if slices.ContainsFunc(s.inputs, func(in string) bool { return within(in, ev.Name) }) {
+		if slices.ContainsFunc(s.inputs, func(in string) bool { return within(in, path) }) {
 			functions = append(functions, name)
 		}
 	}
 	e.mu.Unlock()
-	functions = slices.DeleteFunc(functions, func(name string) bool { return w.e.wroteItself(name, ev.Name) })
-	slices.Sort(functions)
-	return isConfig, functions
+	return isConfig, slices.DeleteFunc(functions, func(name string) bool { return e.wroteItself(name, path) })
 }
 
 // within says whether path is root or lies in it.

@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
 	"syscall"
 	"testing"
 	"time"
