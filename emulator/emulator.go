@@ -156,7 +156,7 @@ func (e *Emulator) credentials(ctx context.Context) (lambda.Credentials, error) 
 // assemble wires the machine. The addresses are known.
 func (e *Emulator) assemble(p *config.Project, credentials lambda.Credentials) {
 	e.process = sandbox.NewProcess(sandbox.ProcessOptions{CacheDir: e.o.CacheDir})
-	e.builder = dockerbuild.New(dockerbuild.Options{CacheDir: e.o.CacheDir, Progress: e.progress})
+	e.builder = dockerbuild.New(dockerbuild.Options{CacheDir: e.o.CacheDir, Progress: e.progress, Interpreter: e.process.Interpreter})
 	idle := e.o.IdleTimeout
 	if idle == 0 {
 		idle = p.IdleTimeout

@@ -112,7 +112,11 @@ func (w *world) write(name, text string) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+	mode := os.FileMode(0o644)
+	if filepath.Base(name) == "bootstrap" {
+		mode = 0o755
+	}
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -504,5 +508,46 @@ func TestWrongOptions(t *testing.T) {
 	var wrong *emulator.ConfigError
 	if err := e.Start(t.Context()); !errors.As(err, &wrong) || len(wrong.Diagnostics) == 0 {
 		t.Errorf("an empty folder: %v, want a configuration error", err)
+	}
+}
+
+// AWS's own runtime clients, as bootstraps of provided functions: what users bring whose runtime is an image or an older one.
+func TestAWSRuntimeClientsAsBootstraps(t *testing.T) {
+	tools, err := filepath.Abs("../.tools")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tool := range []string{"python/bin/python", "node/node_modules/.bin/aws-lambda-ric"} {
+		if _, err := os.Stat(filepath.Join(tools, tool)); err != nil {
+			t.Fatalf("run make tools: %v", err)
+		}
+	}
+	w := serve(t, map[string]string{
+		"emulate.yaml": `functions:
+  py: { code: ./py, runtime: provided.al2023 }
+  js: { code: ./js, runtime: provided.al2023 }
+`,
+		"py/bootstrap": "#!/bin/sh\nexec " + tools + "/python/bin/python -m awslambdaric app.handler\n",
+		"py/app.py":    "def handler(event, context):\n    if event.get('fail'):\n        raise ValueError('asked for')\n    return {'id': context.aws_request_id, 'event': event}\n",
+		"js/bootstrap": "#!/bin/sh\nexec " + tools + "/node/node_modules/.bin/aws-lambda-ric index.handler\n",
+		"js/index.js":  "exports.handler = async (event, context) => { if (event.fail) throw new RangeError('asked for'); return { id: context.awsRequestId, event }; };\n",
+	}, nil)
+	for name, typ := range map[string]string{"py": "ValueError", "js": "RangeError"} {
+		for i := range 3 {
+			r, err := w.Invoke(t.Context(), name, []byte(`{"é":1}`))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			var got struct {
+				ID    string
+				Event map[string]int
+			}
+			if err := json.Unmarshal(r.Payload, &got); err != nil || got.ID != r.RequestID || got.Event["é"] != 1 || r.Cold != (i == 0) {
+				t.Errorf("%s: answer %s to request %s, cold %v", name, r.Payload, r.RequestID, r.Cold)
+			}
+		}
+		if r, err := w.Invoke(t.Context(), name, []byte(`{"fail":true}`)); err != nil || r.FunctionError != "Unhandled" || !strings.Contains(string(r.Payload), typ) {
+			t.Errorf("%s: a failing handler answers %+v, %v", name, r, err)
+		}
 	}
 }

@@ -2,9 +2,13 @@ package emulator
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -200,6 +204,9 @@ func (e *Emulator) buildOne(f *config.Function, number int) built {
 	case !current || e.ctx.Err() != nil:
 		return built{function: f.Name}
 	case err != nil:
+		if e.watcher != nil {
+			e.watcher.add(inputs)
+		}
 		e.lambda.BuildFailed(f, err)
 		e.emit(telemetry.TypeReloadFailed, f.Name, &telemetry.ReloadFailed{Error: err.Error(), Function: f.Name})
 		return built{function: f.Name, err: err}
@@ -239,16 +246,39 @@ func (e *Emulator) artifact(f *config.Function) (lambda.Code, []string, error) {
 		}
 		e.noticeOnce(d.String())
 	}
-	if e.o.NoBuild {
-		return lambda.Code{Dir: f.Code.Dir, Layers: f.Layers, Digest: "as it is"}, nil, nil
+	if (e.o.NoBuild || f.Code.SkipBuild) && f.Code.Dir != "" {
+		return asItIs(f)
 	}
 	a, err := e.builder.Build(e.ctx, f)
+	var failed *dockerbuild.Error
+	if errors.As(err, &failed) {
+		return lambda.Code{}, failed.Inputs, err
+	}
 	if err != nil {
 		return lambda.Code{}, nil, err
 	}
 	return lambda.Code{
 		Dir: a.Dir, Handler: a.Handler, NodePath: a.NodePath, PythonPath: a.PythonPath, Layers: a.Layers, Digest: a.Digest,
 	}, a.Inputs, nil
+}
+
+// asItIs takes a folder without building it. What is new in it is seen by the times of its files.
+func asItIs(f *config.Function) (lambda.Code, []string, error) {
+	digest := sha256.New()
+	err := filepath.WalkDir(f.Code.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && !d.IsDir() {
+			fmt.Fprintln(digest, path, info.Size(), info.ModTime().UnixNano())
+		}
+		return err
+	})
+	if err != nil {
+		return lambda.Code{}, nil, fmt.Errorf("read the code of function %s: %w", f.Name, err)
+	}
+	return lambda.Code{Dir: f.Code.Dir, Layers: f.Layers, Digest: hex.EncodeToString(digest.Sum(nil))}, []string{f.Code.Dir}, nil
 }
 
 // ready tells that the project is served.

@@ -251,3 +251,16 @@ func (p *Process) checkInterpreter(fn *config.Function, rt runtime, d config.Dia
 	d.Hint = fmt.Sprintf("install %s %s", rt.language(), rt.version)
 	return []config.Diagnostic{d}
 }
+
+// Interpreter is the path of the program that runs functions of a managed runtime here, for those who install dependencies for it.
+func (p *Process) Interpreter(runtime string) (string, error) {
+	rt, ok := parseRuntime(runtime)
+	if !ok || rt.family == provided {
+		return "", fmt.Errorf("find the interpreter of %s: it has none", runtime)
+	}
+	found, err := p.interpreters.find(context.Background(), rt)
+	if err != nil {
+		return "", fmt.Errorf("find the interpreter of %s: %w", runtime, err)
+	}
+	return found.path, nil
+}

@@ -23,7 +23,8 @@ type runtime struct {
 }
 
 var (
-	providedID = regexp.MustCompile(`^provided(\.al2|\.al2023)?$`)
+	// go1.x, which AWS has retired, runs as a bootstrap that is built from the same source.
+	providedID = regexp.MustCompile(`^(provided(\.al2|\.al2023)?|go1\.x)$`)
 	nodeID     = regexp.MustCompile(`^nodejs(\d+)\.x$`)
 	pythonID   = regexp.MustCompile(`^python(\d+\.\d+)$`)
 )
