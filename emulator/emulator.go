@@ -122,17 +122,48 @@ func (e *Emulator) Start(ctx context.Context) (err error) {
 	return nil
 }
 
-// load reads the configuration, and what this machine cannot run of it.
+// load reads the configuration.
 func (e *Emulator) load() (*config.Project, []config.Diagnostic, error) {
+	p, list, err := load(e.o)
+	if err == nil && p == nil {
+		err = &ConfigError{list}
+	}
+	return p, list, err
+}
+
+// Check reads a configuration as Start would, and returns every problem of it. It can be served where none is an error.
+func Check(o Options) ([]config.Diagnostic, error) {
+	_, list, err := load(o)
+	return list, err
+}
+
+// load reads the configuration, and adds what no machine can run of it without containers. The project is nil where the list has an error.
+func load(o Options) (*config.Project, []config.Diagnostic, error) {
 	p, list, err := config.Load(config.Options{
-		Path: e.o.Path, Parameters: e.o.Parameters, EnvFile: e.o.EnvFile, Env: e.o.Env, Stage: e.o.Stage,
-		Region: e.o.Region, Account: e.o.Account, Lenient: e.o.Lenient,
+		Path: o.Path, Parameters: o.Parameters, EnvFile: o.EnvFile, Env: o.Env, Stage: o.Stage, Region: o.Region, Account: o.Account, Lenient: o.Lenient,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("load the project: %w", err)
 	}
 	if p == nil {
-		return nil, nil, &ConfigError{list}
+		return nil, list, nil
+	}
+	refused := false
+	for _, f := range p.Functions {
+		d, unsupported := sandbox.Unsupported(f)
+		if !unsupported || len(f.Broken) > 0 {
+			continue
+		}
+		if o.Lenient {
+			d.Severity = config.Warning
+			f.Broken = append(f.Broken, d)
+		} else {
+			refused = true
+		}
+		list = append(list, d)
+	}
+	if refused {
+		p = nil
 	}
 	return p, list, nil
 }

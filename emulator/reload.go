@@ -208,6 +208,10 @@ func (e *Emulator) buildOne(f *config.Function, number int) built {
 			e.watcher.add(inputs)
 		}
 		e.lambda.BuildFailed(f, err)
+		var broken *brokenError
+		if errors.As(err, &broken) && len(f.Broken) > 0 { // told with the configuration, and served so because --lenient asks for it
+			return built{function: f.Name}
+		}
 		e.emit(telemetry.TypeReloadFailed, f.Name, &telemetry.ReloadFailed{Error: err.Error(), Function: f.Name})
 		return built{function: f.Name, err: err}
 	}

@@ -52,14 +52,13 @@ func (e *Emulator) watch(p *config.Project) (*watcher, error) {
 		w.ignore = append(w.ignore, pattern)
 	}
 	w.add(p.Inputs)
+	var inputs []string
 	e.mu.Lock()
 	for _, s := range e.sources {
-		inputs := s.inputs
-		e.mu.Unlock()
-		w.add(inputs)
-		e.mu.Lock()
+		inputs = append(inputs, s.inputs...)
 	}
 	e.mu.Unlock()
+	w.add(inputs)
 	w.done.Go(w.run)
 	return w, nil
 }

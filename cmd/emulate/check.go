@@ -2,9 +2,11 @@ package main
 
 import (
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"example.com/emulate/emulator"
 	"example.com/emulate/emulator/config"
 )
 
@@ -23,13 +25,12 @@ func newCheck(s streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			project, list, err := config.Load(config.Options{
-				Path: o.Path, Parameters: o.Parameters, EnvFile: o.EnvFile, Env: o.Env, Stage: o.Stage, Region: o.Region, Account: o.Account, Lenient: o.Lenient})
+			list, err := emulator.Check(o)
 			if err != nil {
 				return err
 			}
 			newPrinter(s, &f).diagnostics(list)
-			if project == nil {
+			if slices.ContainsFunc(list, func(d config.Diagnostic) bool { return d.Severity == config.Error }) {
 				return &codeError{code: exitUsage}
 			}
 			return nil

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"example.com/emulate/emulator/config"
@@ -50,7 +48,7 @@ func (p *printer) jsonEvent(e telemetry.Event) {
 	case *telemetry.Throttle:
 		p.jsonLine(throttleLine{headOf(e), e.Function, r.Reason})
 	case config.Diagnostic:
-		p.jsonDiagnostic(r)
+		p.jsonLine(r) // 6, with its type
 	default:
 		p.outBuf.Write(appendEvent(p.outBuf.AvailableBuffer(), e))
 	}
@@ -78,17 +76,4 @@ func (p *printer) jsonLine(v any) {
 	if err := enc.Encode(v); err != nil {
 		fmt.Fprintf(&p.errBuf, "cannot show an event as JSON: %v\n", err)
 	}
-}
-
-// jsonDiagnostic puts the type before the diagnostic's own members.
-func (p *printer) jsonDiagnostic(d config.Diagnostic) {
-	var own bytes.Buffer
-	enc := json.NewEncoder(&own)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(d); err != nil {
-		fmt.Fprintf(&p.errBuf, "cannot show a diagnostic as JSON: %v\n", err)
-		return
-	}
-	p.outBuf.WriteString(`{"type":"diagnostic",`)
-	p.outBuf.WriteString(strings.TrimPrefix(own.String(), "{"))
 }

@@ -212,26 +212,33 @@ func (p *Process) stopAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Check tells what stands in the way of running fn here: a runtime that only containers have, an interpreter that is missing (errors), or one of
-// another version than the function asks for (a warning, given once per runtime over the life of the Process).
-func (p *Process) Check(fn *config.Function) []config.Diagnostic {
-	d := config.Diagnostic{Severity: config.Error, Position: fn.At, Object: fn.LogicalID}
-	rt, ok := parseRuntime(fn.Runtime)
+// Unsupported tells whether fn cannot run as a process on any machine: an image, or a runtime that only containers have.
+func Unsupported(fn *config.Function) (d config.Diagnostic, unsupported bool) {
+	d = config.Diagnostic{Severity: config.Error, Position: fn.At, Object: fn.LogicalID, Code: "needs-container-executor",
+		Hint: "containers are not built yet; processes run provided.*, nodejs* and python*"}
+	_, ok := parseRuntime(fn.Runtime)
 	switch {
 	case fn.PackageType == "Image":
-		d.Code = "needs-container-executor"
 		d.Message = fmt.Sprintf("function %s is a container image, which needs the container executor", fn.Name)
-		d.Hint = "run it with --executor docker"
 	case !ok:
-		d.Code = "needs-container-executor"
 		d.Message = fmt.Sprintf("function %s has the runtime %s, which needs the container executor", fn.Name, fn.Runtime)
-		d.Hint = "run it with --executor docker; without containers there are provided.*, nodejs* and python*"
-	case rt.family == provided:
-		return nil
 	default:
-		return p.checkInterpreter(fn, rt, d)
+		return config.Diagnostic{}, false
 	}
-	return []config.Diagnostic{d}
+	return d, true
+}
+
+// Check tells what stands in the way of running fn here: what Unsupported says, an interpreter that is missing (errors), or one of another version
+// than the function asks for (a warning, given once per runtime over the life of the Process).
+func (p *Process) Check(fn *config.Function) []config.Diagnostic {
+	if d, unsupported := Unsupported(fn); unsupported {
+		return []config.Diagnostic{d}
+	}
+	rt, _ := parseRuntime(fn.Runtime)
+	if rt.family == provided {
+		return nil
+	}
+	return p.checkInterpreter(fn, rt, config.Diagnostic{Severity: config.Error, Position: fn.At, Object: fn.LogicalID})
 }
 
 func (p *Process) checkInterpreter(fn *config.Function, rt runtime, d config.Diagnostic) []config.Diagnostic {
@@ -239,7 +246,7 @@ func (p *Process) checkInterpreter(fn *config.Function, rt runtime, d config.Dia
 	if err != nil {
 		d.Code = "interpreter-missing"
 		d.Message = fmt.Sprintf("function %s has the runtime %s, and no %s runs here: %v", fn.Name, fn.Runtime, rt.language(), err)
-		d.Hint = fmt.Sprintf("install %s %s, or run it with --executor docker", rt.language(), rt.version)
+		d.Hint = fmt.Sprintf("install %s %s", rt.language(), rt.version)
 		return []config.Diagnostic{d}
 	}
 	if rt.matches(found.version) || !p.interpreters.tell(rt) {
