@@ -524,12 +524,13 @@ func TestAWSRuntimeClientsAsBootstraps(t *testing.T) {
 	}
 	w := serve(t, map[string]string{
 		"emulate.yaml": `functions:
-  py: { code: ./py, runtime: provided.al2023 }
-  js: { code: ./js, runtime: provided.al2023 }
+  py: { code: ./py, runtime: provided.al2023, layers: [` + tools + `/python] }
+  js: { code: ./js, runtime: provided.al2023, layers: [` + tools + `/node] }
 `,
-		"py/bootstrap": "#!/bin/sh\nexec " + tools + "/python/bin/python -m awslambdaric app.handler\n",
+		// In a layer, which is /opt where that can be: a checkout in /tmp is hidden from a function whose /tmp is its own.
+		"py/bootstrap": "#!/bin/sh\np=/opt/bin/python; [ -x $p ] || p=" + tools + "/python/bin/python\nexec $p -m awslambdaric app.handler\n",
 		"py/app.py":    "def handler(event, context):\n    if event.get('fail'):\n        raise ValueError('asked for')\n    return {'id': context.aws_request_id, 'event': event}\n",
-		"js/bootstrap": "#!/bin/sh\nexec " + tools + "/node/node_modules/.bin/aws-lambda-ric index.handler\n",
+		"js/bootstrap": "#!/bin/sh\np=/opt/node_modules/.bin/aws-lambda-ric; [ -x $p ] || p=" + tools + "/node/node_modules/.bin/aws-lambda-ric\nexec $p index.handler\n",
 		"js/index.js":  "exports.handler = async (event, context) => { if (event.fail) throw new RangeError('asked for'); return { id: context.awsRequestId, event }; };\n",
 	}, nil)
 	for name, typ := range map[string]string{"py": "ValueError", "js": "RangeError"} {

@@ -3,13 +3,17 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"example.com/emulate/emulator"
 )
@@ -39,6 +43,9 @@ shell has none, dummy AWS credentials and a region.`,
 }
 
 func runExec(cmd *cobra.Command, s streams, f *projectFlags, path string, args []string) error {
+	if _, err := exec.LookPath(args[0]); err != nil {
+		return usagef("find the command: %w", err)
+	}
 	o, err := private(cmd, f, path)
 	if err != nil {
 		return err
@@ -50,15 +57,35 @@ func runExec(cmd *cobra.Command, s streams, f *projectFlags, path string, args [
 		c := exec.CommandContext(cmd.Context(), args[0], args[1:]...)
 		c.Stdin, c.Stdout, c.Stderr = s.in, s.out, s.err
 		c.Env = execEnvironment(os.Environ(), e, o.Region)
-		c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+		c.Cancel = func() error { return passOn(context.Cause(cmd.Context()), s.in, c.Process) }
 		c.WaitDelay = 10 * time.Second
 		err := c.Run()
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
-			return &codeError{code: exit.ExitCode()} // the command has told why
+			return &codeError{code: exitOf(exit.ProcessState)} // the command has told why
 		}
 		return err
 	})
+}
+
+// passOn gives an interrupt to the command. That of a terminal's Ctrl-C has reached it already, as part of the same process group.
+func passOn(cause error, in io.Reader, p *os.Process) error {
+	var interrupted *interruptedError
+	if !errors.As(cause, &interrupted) {
+		return p.Signal(os.Interrupt)
+	}
+	if f, ok := in.(*os.File); ok && interrupted.signal == os.Interrupt && term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return p.Signal(interrupted.signal)
+}
+
+// exitOf is a command's exit code; for one that a signal ended it is 128 and the signal, as shells say it.
+func exitOf(state *os.ProcessState) int {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return state.ExitCode()
 }
 
 // private completes the options of an emulator that serves one command: free ports unless some are asked for, no watching.
@@ -103,13 +130,13 @@ func execEnvironment(shell []string, e *emulator.Emulator, region string) []stri
 	served := e.Served()
 	env := append([]string(nil), shell...)
 	set := func(k, v string) { env = append(env, k+"="+v) }
+	has := func(k string) bool {
+		return slices.ContainsFunc(shell, func(kv string) bool { return strings.HasPrefix(kv, k+"=") && len(kv) > len(k)+1 })
+	}
 	setDefault := func(k, v string) {
-		for _, kv := range shell {
-			if strings.HasPrefix(kv, k+"=") {
-				return
-			}
+		if !has(k) {
+			set(k, v)
 		}
-		set(k, v)
 	}
 	url := e.URL()
 	if len(served.APIs) > 0 {
@@ -127,8 +154,10 @@ func execEnvironment(shell []string, e *emulator.Emulator, region string) []stri
 		}
 	}
 	set("AWS_ENDPOINT_URL_LAMBDA", served.AWS)
-	setDefault("AWS_ACCESS_KEY_ID", "emulate")
-	setDefault("AWS_SECRET_ACCESS_KEY", "emulate")
+	if !has("AWS_ACCESS_KEY_ID") && !has("AWS_PROFILE") { // which these would win over
+		set("AWS_ACCESS_KEY_ID", "emulate")
+		set("AWS_SECRET_ACCESS_KEY", "emulate")
+	}
 	if region == "" {
 		region = "us-east-1"
 	}

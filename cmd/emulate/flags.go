@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"regexp"
 	"strings"
 
@@ -58,6 +59,11 @@ func (f *projectFlags) options(path string, getenv func(string) string) (emulato
 		return o, usagef("both a path (%s) and --template (%s) are given: they mean the same", path, f.template)
 	case f.template != "":
 		path = f.template
+	}
+	if path != "" {
+		if _, err := os.Stat(path); err != nil {
+			return o, usagef("find the project: %w", err)
+		}
 	}
 	o.Path = path
 	if o.Region == "" {

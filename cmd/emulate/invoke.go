@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -104,6 +105,10 @@ func (i *invokeFlags) call(ctx context.Context, s streams, endpoint, function st
 		req.Header.Set("X-Amz-Log-Type", "Tail")
 	}
 	resp, err := http.DefaultClient.Do(req)
+	var transport *url.Error
+	if errors.As(err, &transport) {
+		err = transport.Err // the address is said already
+	}
 	if err != nil {
 		return fmt.Errorf("invoke %s at %s (is emulate serve running there? --endpoint says where, --path PATH needs none): %w", function, endpoint, err)
 	}

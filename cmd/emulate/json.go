@@ -15,13 +15,26 @@ type head struct {
 	Time string         `json:"time"`
 }
 
+// notNil makes an empty list of none, for JSON.
+func notNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
 func headOf(e telemetry.Event) head { return head{e.Type, e.Time.UTC().Format(time.RFC3339Nano)} }
 
 // The lines of --json that are seldom, by CONTRACT.md's numbers.
 type (
 	projectLine struct { // 1
 		head
-		telemetry.Project
+		AWS       string               `json:"aws"`
+		APIs      []telemetry.API      `json:"apis"`
+		Functions []telemetry.Function `json:"functions"`
+		Seed      uint64               `json:"seed"`
+		// Changed are the functions that a reload gave new code or configuration.
+		Changed []string `json:"changed,omitempty"`
 	}
 	failedLine struct { // 1
 		head
@@ -42,7 +55,7 @@ func (p *printer) jsonEvent(e telemetry.Event) {
 			fmt.Fprintln(&p.errBuf, r.Text)
 		}
 	case *telemetry.Project:
-		p.jsonLine(projectLine{headOf(e), *r})
+		p.jsonLine(projectLine{headOf(e), r.AWS, notNil(r.APIs), notNil(r.Functions), r.Seed, r.Changed})
 	case *telemetry.ReloadFailed:
 		p.jsonLine(failedLine{headOf(e), *r})
 	case *telemetry.Throttle:

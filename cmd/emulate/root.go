@@ -8,12 +8,15 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"example.com/emulate/emulator"
 )
@@ -88,8 +91,10 @@ func exitCode(err error, errOut io.Writer) int {
 	return exitFailed
 }
 
-// errInterrupted is the cause of a context that an interrupt ended.
-var errInterrupted = errors.New("interrupted")
+// interruptedError is the cause of a context that an interrupt ended.
+type interruptedError struct{ signal os.Signal }
+
+func (e *interruptedError) Error() string { return "interrupted" }
 
 // sameInterrupt is how soon a signal after the first belongs to it: timeout(1) and others signal a process and its group at once.
 const sameInterrupt = 200 * time.Millisecond
@@ -103,15 +108,16 @@ func interruptible(ctx context.Context, errOut io.Writer) (context.Context, func
 	go func() {
 		var first time.Time
 		for {
+			var sig os.Signal
 			select {
-			case <-c:
+			case sig = <-c:
 			case <-done:
 				return
 			}
 			switch {
 			case first.IsZero():
 				first = time.Now()
-				cancel(errInterrupted)
+				cancel(&interruptedError{sig})
 			case time.Since(first) > sameInterrupt:
 				fmt.Fprintln(errOut, "emulate: ended at once; invocations in flight are lost")
 				os.Exit(exitInterrupted)
@@ -141,14 +147,33 @@ func newRoot(s streams) *cobra.Command {
 
 		SuggestionsMinimumDistance: 2,
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%w (%s --help lists the flags)", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newServe(s), newInvoke(s), newExec(s), newCheck(s), newEventCommand(), newVersion(s))
 	for _, name := range []string{"build", "clean", "burst", "simulate"} {
 		root.AddCommand(notBuilt(name))
 	}
 	return root
+}
+
+// flagError names the flag that was probably meant.
+func flagError(cmd *cobra.Command, err error) error {
+	var wrong *pflag.InvalidValueError
+	var number *strconv.NumError
+	if errors.As(err, &wrong) && errors.As(err, &number) {
+		return usagef("--%s %q is no number that fits (%s --help lists the flags)", wrong.GetFlag().Name, wrong.GetValue(), cmd.CommandPath())
+	}
+	hint := ""
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		name := unknown.GetSpecifiedName()
+		best := len(name)/3 + 2
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if d := distance(name, f.Name); len(name) > 1 && !f.Hidden && d < best {
+				best, hint = d, fmt.Sprintf(", did you mean --%s?", f.Name)
+			}
+		})
+	}
+	return usagef("%w%s (%s --help lists the flags)", err, hint, cmd.CommandPath())
 }
 
 func unknownCommand(cmd *cobra.Command, args []string) error {
@@ -177,6 +202,9 @@ func newVersion(s streams) *cobra.Command {
 	}
 }
 
+// pseudoVersion is what Go calls a commit without a tag; its end is the commit.
+var pseudoVersion = regexp.MustCompile(`[-.]\d{14}-([0-9a-f]{12})(?:\+|$)`)
+
 // versionText is made of what the Go toolchain recorded in the binary.
 func versionText() string {
 	info, ok := debug.ReadBuildInfo()
@@ -184,6 +212,9 @@ func versionText() string {
 		return "emulate (unknown build)"
 	}
 	version, commit := strings.TrimPrefix(info.Main.Version, "v"), "unknown"
+	if m := pseudoVersion.FindStringSubmatch(version); m != nil {
+		commit = m[1]
+	}
 	if version == "" || version == "(devel)" {
 		version = "devel"
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -35,6 +36,7 @@ func TestMain(m *testing.M) {
 //	await REGEXP             wait until a line of the serving process, of either stream, matches
 //	interrupt [!] [TERM]     interrupt it, wait for its end, which must be well (or not: !), and write serve.out and serve.err
 //	http [-H K:V] URL [BODY] GET, or POST the body; prints the status and the body
+//	code N PROGRAM ARG...    run a program that ends with N
 //	function DIR...          make folders whose function is the handler of this test
 //	take-port                listen on a port, and set TAKEN to it
 func TestScripts(t *testing.T) {
@@ -43,7 +45,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": cmdServe, "await": cmdAwait, "interrupt": cmdInterrupt, "http": cmdHTTP, "function": cmdFunction, "take-port": cmdTakePort,
+			"serve": cmdServe, "await": cmdAwait, "interrupt": cmdInterrupt, "http": cmdHTTP, "code": cmdCode, "function": cmdFunction, "take-port": cmdTakePort,
 		},
 	})
 }
@@ -218,4 +220,19 @@ func cmdTakePort(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 	ts.Setenv("TAKEN", port)
 	ts.Setenv("TAKER", strconv.Itoa(os.Getpid()))
+}
+
+// cmdCode runs a program as exec does, with a certain exit code.
+func cmdCode(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got, err = exit.ExitCode(), nil
+	}
+	ts.Check(err)
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
 }
