@@ -1,6 +1,7 @@
-from typing import Annotated
+import gzip
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Form, Query, Request, Response
+from fastapi import Body, FastAPI, Form, Query, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from mangum import Mangum
 
@@ -14,6 +15,12 @@ def cookies(request: Request, response: Response):
     return {"got": request.headers.get("cookie", "")}
 
 
+@app.get("/session", status_code=204)
+def session(response: Response):
+    response.set_cookie("sid", "abc", expires="Wed, 21 Oct 2037 07:28:00 GMT", httponly=True)
+    response.set_cookie("seen", "1", max_age=60)
+
+
 @app.get("/query")
 def query(x: Annotated[list[str], Query()]):
     return {"x": x}
@@ -24,9 +31,42 @@ def path(name: str):
     return {"name": name}
 
 
+@app.get("/headers")
+def headers(request: Request, response: Response):
+    response.headers.append("X-Multi", "one")
+    response.headers.append("X-Multi", "two")
+    return {"in": ",".join(request.headers.getlist("x-in"))}
+
+
+@app.post("/json")
+def json(value: Annotated[Any, Body()]):
+    return value
+
+
+@app.put("/item/{id}")
+@app.patch("/item/{id}")
+def item(request: Request, id: str):
+    return {"method": request.method, "id": id}
+
+
+@app.delete("/item/{id}", status_code=204)
+def delete(id: str):
+    return None
+
+
 @app.post("/bytes")
 async def echo(request: Request):
     return Response(await request.body(), media_type="application/octet-stream")
+
+
+@app.get("/gzip")
+def compressed():
+    return Response(gzip.compress(b"small when wet"), media_type="text/plain", headers={"Content-Encoding": "gzip"})
+
+
+@app.get("/large")
+def large():
+    return PlainTextResponse("x" * 1_000_000)
 
 
 @app.post("/form")

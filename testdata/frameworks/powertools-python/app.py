@@ -1,4 +1,7 @@
 import base64
+import gzip
+import json
+from datetime import datetime, timezone
 from urllib.parse import parse_qs, unquote
 
 from aws_lambda_powertools import Logger
@@ -22,6 +25,12 @@ def cookies():
     return Response(200, "application/json", f'{{"got": "{got}"}}', cookies=[Cookie("a", "1"), Cookie("b", "2")])
 
 
+@routes.get("/session")
+def session():
+    expires = datetime(2037, 10, 21, 7, 28, tzinfo=timezone.utc)
+    return Response(204, body="", cookies=[Cookie("sid", "abc", path="/", expires=expires, http_only=True, secure=False), Cookie("seen", "1", path="/", max_age=60)])
+
+
 @routes.get("/query")
 def query():
     return {"x": routes.current_event.resolved_query_string_parameters["x"]}
@@ -32,9 +41,49 @@ def path(name: str):
     return {"name": unquote(name)}
 
 
+@routes.get("/headers")
+def headers():
+    event = routes.current_event
+    got = [v for k, v in event.headers.items() if k.lower() == "x-in"]
+    for k, v in (event.get("multiValueHeaders") or {}).items():
+        if k.lower() == "x-in":
+            got = v
+    return Response(200, "application/json", json.dumps({"in": ",".join(got)}), headers={"X-Multi": ["one", "two"]})
+
+
+@routes.post("/json")
+def echo_json():
+    return routes.current_event.json_body
+
+
+@routes.put("/item/<id>")
+def put(id: str):
+    return {"method": routes.current_event.http_method, "id": id}
+
+
+@routes.patch("/item/<id>")
+def patch(id: str):
+    return {"method": routes.current_event.http_method, "id": id}
+
+
+@routes.delete("/item/<id>")
+def delete(id: str):
+    return Response(204, body="")
+
+
 @routes.post("/bytes")
 def echo():
     return Response(200, "application/octet-stream", body_of(routes.current_event))
+
+
+@routes.get("/gzip")
+def compressed():
+    return Response(200, "text/plain", gzip.compress(b"small when wet"), headers={"Content-Encoding": "gzip"})
+
+
+@routes.get("/large")
+def large():
+    return Response(200, "text/plain", "x" * 1_000_000)
 
 
 @routes.post("/form")

@@ -2,6 +2,8 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,6 +25,11 @@ func router() *chi.Mux {
 		http.SetCookie(w, &http.Cookie{Name: "b", Value: "2"})
 		answer(w, map[string]any{"got": strings.Join(r.Header["Cookie"], "; ")}) // the adapter makes a line of each cookie
 	})
+	r.Get("/session", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("Set-Cookie", "sid=abc; Path=/; Expires=Wed, 21 Oct 2037 07:28:00 GMT; HttpOnly")
+		w.Header().Add("Set-Cookie", "seen=1; Path=/; Max-Age=60")
+		w.WriteHeader(http.StatusNoContent)
+	})
 	r.Get("/query", func(w http.ResponseWriter, r *http.Request) { answer(w, map[string]any{"x": r.URL.Query()["x"]}) })
 	r.Get("/path/{name}", func(w http.ResponseWriter, r *http.Request) {
 		name, err := url.PathUnescape(chi.URLParam(r, "name"))
@@ -32,12 +39,29 @@ func router() *chi.Mux {
 		}
 		answer(w, map[string]any{"name": name})
 	})
+	r.Get("/headers", func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["X-Multi"] = []string{"one", "two"}
+		answer(w, map[string]any{"in": strings.Join(r.Header["X-In"], ",")})
+	})
+	r.Post("/json", func(w http.ResponseWriter, r *http.Request) {
+		var v any
+		if err := json.NewDecoder(r.Body).Decode(&v); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		answer(w, v)
+	})
+	r.Put("/item/{id}", item)
+	r.Patch("/item/{id}", item)
+	r.Delete("/item/{id}", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	r.Post("/bytes", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/octet-stream")
 		if _, err := io.Copy(w, r.Body); err != nil {
 			fmt.Println("copy:", err)
 		}
 	})
+	r.Get("/gzip", compressed)
+	r.Get("/large", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, strings.Repeat("x", 1_000_000)) })
 	r.Post("/form", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, map[string]any{"name": r.PostFormValue("name")})
 	})
@@ -49,6 +73,22 @@ func router() *chi.Mux {
 	})
 	r.Get("/boom", func(http.ResponseWriter, *http.Request) { panic("boom") })
 	return r
+}
+
+func item(w http.ResponseWriter, r *http.Request) {
+	answer(w, map[string]any{"method": r.Method, "id": chi.URLParam(r, "id")})
+}
+
+func compressed(w http.ResponseWriter, _ *http.Request) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	z.Write([]byte("small when wet"))
+	z.Close()
+	w.Header().Set("Content-Type", "text/plain")
+	w.Header().Set("Content-Encoding", "gzip")
+	if _, err := w.Write(b.Bytes()); err != nil {
+		fmt.Println("write:", err)
+	}
 }
 
 func answer(w http.ResponseWriter, v any) {
