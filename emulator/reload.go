@@ -294,10 +294,10 @@ func (e *Emulator) ready(warnings []config.Diagnostic) {
 	envFile, summary := e.project.EnvFile, e.project.Summary
 	e.mu.Unlock()
 	if summary != "" {
-		e.notice(summary)
+		e.emit(telemetry.TypeNotice, "", &telemetry.Notice{Text: summary, Good: true})
 	}
 	if envFile != "" && e.o.EnvFile == "" {
-		e.notice("variables from " + envFile)
+		e.emit(telemetry.TypeNotice, "", &telemetry.Notice{Text: "variables from " + envFile, Good: true})
 	}
 	for _, d := range warnings {
 		e.emit(telemetry.TypeDiagnostic, d.Object, d)

@@ -17,7 +17,9 @@ type order struct {
 	Do    string            `json:"do"`
 	MS    int               `json:"ms"`
 	Query map[string]string `json:"queryStringParameters"`
-	Stage struct {
+	// HTTPMethod is that of payload 1.0, whose answer has to have a status.
+	HTTPMethod string `json:"httpMethod"`
+	Context    struct {
 		Stage string `json:"stage"`
 	} `json:"requestContext"`
 	StageVariables map[string]string `json:"stageVariables"`
@@ -33,7 +35,12 @@ func handlerMain() {
 		if do := o.Query["do"]; do != "" {
 			o.Do = do
 		}
-		return o.carryOut(raw)
+		answer, err := o.carryOut(raw)
+		if o.HTTPMethod == "" || err != nil {
+			return answer, err
+		}
+		body, err := json.Marshal(answer)
+		return map[string]any{"statusCode": 200, "body": string(body)}, err
 	})
 }
 
@@ -51,7 +58,7 @@ func (o *order) carryOut(raw json.RawMessage) (any, error) {
 	case "env":
 		return map[string]string{rest: os.Getenv(rest)}, nil
 	case "stage":
-		return map[string]any{"stage": o.Stage.Stage, "variables": o.StageVariables}, nil
+		return map[string]any{"stage": o.Context.Stage, "variables": o.StageVariables}, nil
 	case "echo":
 		return raw, nil
 	}

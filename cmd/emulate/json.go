@@ -51,7 +51,7 @@ type (
 func (p *printer) jsonEvent(e telemetry.Event) {
 	switch r := e.Record.(type) {
 	case *telemetry.Notice:
-		if !r.Progress {
+		if !r.Progress && p.wants(r) {
 			fmt.Fprintln(&p.errBuf, r.Text)
 		}
 	case *telemetry.Project:

@@ -83,7 +83,7 @@ func (p *printer) textEvent(e telemetry.Event) {
 	case config.Diagnostic:
 		p.diagnostic(r)
 	case *telemetry.Notice:
-		if !r.Progress || !p.quiet && !p.problemsOnly {
+		if p.wants(r) {
 			fmt.Fprintf(&p.errBuf, "%s\n", r.Text)
 		}
 	case *telemetry.Access:
@@ -99,6 +99,11 @@ func (p *printer) textEvent(e telemetry.Event) {
 			p.line(e)
 		}
 	}
+}
+
+// wants says whether a notice is shown.
+func (p *printer) wants(n *telemetry.Notice) bool {
+	return !(p.quiet && (n.Progress || n.Good)) && !(p.problemsOnly && n.Progress)
 }
 
 func reloadedWhat(r *telemetry.Project) string {

@@ -90,9 +90,15 @@ func serverOf(ts *testscript.TestScript) *server { return ts.Value(serverKey{}).
 
 func cmdServe(ts *testscript.TestScript, _ bool, args []string) {
 	s := serverOf(ts)
-	if s.cmd != nil {
-		ts.Fatalf("serve: one runs already")
+	if s.done != nil {
+		select {
+		case <-s.done:
+		default:
+			ts.Fatalf("serve: one runs already")
+		}
 	}
+	s.out.Reset()
+	s.err.Reset()
 	path, err := exec.LookPath("emulate") // TestMain put it there
 	ts.Check(err)
 	s.cmd = exec.Command(path, append(append([]string{"serve"}, strings.Fields(ts.Getenv("SERVE_FLAGS"))...), args...)...)

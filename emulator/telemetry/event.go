@@ -250,4 +250,6 @@ type ReloadFailed struct {
 type Notice struct {
 	Text     string `json:"text"`
 	Progress bool   `json:"progress,omitempty"`
+	// Good is no problem: it is left out where only problems are asked for.
+	Good bool `json:"good,omitempty"`
 }
