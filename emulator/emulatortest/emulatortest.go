@@ -40,10 +40,11 @@ type Option func(*emulator.Options)
 func Start(t TB, path string, options ...Option) *Emulator {
 	t.Helper()
 	e := &Emulator{t: t}
-	o := emulator.Options{Path: path, NoWatch: true, WaitForBuilds: true, OnEvents: e.take}
+	o := emulator.Options{Path: path, NoWatch: true, WaitForBuilds: true}
 	for _, change := range options {
 		change(&o)
 	}
+	o.OnEvents = e.take(o.OnEvents)
 	inner, err := emulator.New(o)
 	if err != nil {
 		t.Fatalf("serve %s: %v", path, err)
@@ -65,8 +66,18 @@ func Start(t TB, path string, options ...Option) *Emulator {
 	return e
 }
 
-// take keeps a batch of events, and logs what CloudWatch would show: go test prints it where the test fails.
-func (e *Emulator) take(batch []telemetry.Event) {
+// take makes a reader that keeps the events, logs them, and hands them on to the reader that the test's own options name, if any.
+func (e *Emulator) take(next func([]telemetry.Event)) func([]telemetry.Event) {
+	return func(batch []telemetry.Event) {
+		e.keep(batch)
+		if next != nil {
+			next(batch)
+		}
+	}
+}
+
+// keep keeps a batch of events, and logs what CloudWatch would show: go test prints it where the test fails.
+func (e *Emulator) keep(batch []telemetry.Event) {
 	e.mu.Lock()
 	e.events = append(e.events, batch...)
 	e.mu.Unlock()
