@@ -63,7 +63,7 @@ func writeJSON(w http.ResponseWriter, status int, body any, requestID string) {
 
 func writeBody(w http.ResponseWriter, status int, contentType string, body []byte, requestID string) {
 	if requestID == "" {
-		requestID = newRequestID()
+		requestID = lambda.NewRequestID()
 	}
 	h := w.Header()
 	h[headerRequestID] = []string{requestID}

@@ -74,7 +74,7 @@ func (h *handler) run(w http.ResponseWriter, inv *lambda.Invocation, kind string
 		}
 	}
 	if inv.RequestID == "" {
-		inv.RequestID = newRequestID()
+		inv.RequestID = lambda.NewRequestID()
 	}
 	if err != nil {
 		writeError(w, err, inv.RequestID)

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"example.com/emulate/emulator/lambda"
 )
 
 // services is the table of AWS's services but Lambda, a line for each: signing name, service id, protocol, version of JSON, prefix of targets (from
@@ -194,7 +196,7 @@ func (s service) refuse(w http.ResponseWriter, r *http.Request) {
 	const jsonCode, xmlCode = "NotImplementedException", "NotImplemented"
 	message := fmt.Sprintf("This endpoint of emulate serves Lambda only, and this request is for %s. Set %s to the endpoint that it should go to, "+
 		"or leave AWS_ENDPOINT_URL unset", s.title(), s.variables())
-	id := newRequestID()
+	id := lambda.NewRequestID()
 	queryBody := "<ErrorResponse><Error><Type>Sender</Type>" + xmlError(xmlCode, message) + "</Error><RequestId>" + id + "</RequestId></ErrorResponse>"
 	switch {
 	case s.protocol == protocolJSON:
