@@ -71,7 +71,8 @@ func TestWhatEndsATest(t *testing.T) {
 	}{
 		{"a misspelt property", strings.Replace(config, "runtime:", "runtim:", 1), code, nil, `emulate.yaml:4:5: `},
 		{"a folder that is not there", strings.Replace(config, "code: .", "code: ./nowhere", 1), code, nil, "nowhere"},
-		{"an event that is no JSON", config, code, func(e *emulatortest.Emulator) { _ = e.Invoke("total", func() {}, nil) }, "invoke total: the event: json: unsupported type: func()"},
+		{"an event that is no JSON", config, code, func(e *emulatortest.Emulator) { _ = e.Invoke("total", func() {}, nil) },
+			"invoke total: the event: json: unsupported type: func()"},
 		{"an answer of another type", config, code, func(e *emulatortest.Emulator) { _ = e.Invoke("total", map[string]int{}, new(int)) },
 			`invoke total: the answer {"sum": 0, "n": null}: json: cannot unmarshal object into Go value of type int`},
 		{"a function that is not there", config, code, func(e *emulatortest.Emulator) { e.ColdStarts("totl") }, "the project has no function totl"},

@@ -18,10 +18,11 @@ import (
 	"example.com/emulate/emulator/telemetry"
 )
 
-// exchange is one request to the small API that every framework serves, and what has to come back.
+// exchange is one request to the small API that every framework serves, and what has to come back. A chunked body does not tell its length.
 type exchange struct {
 	name, method, path, contentType string
 	body                            []byte
+	chunked                         bool
 	status                          int
 	check                           func(t *testing.T, a answer)
 }
@@ -67,18 +68,26 @@ var exchanges = []exchange{
 	}},
 	{name: "plus in a path", method: "GET", path: "/path/a%2Bb+c@d;e=f", status: 200, check: func(t *testing.T, a answer) { a.json(t, "name", "a+b+c@d;e=f") }},
 	{name: "repeated headers", method: "GET", path: "/headers", status: 200, check: repeated("1,2", "one,two")},
-	{name: "JSON", method: "POST", path: "/json", contentType: text, body: []byte(`{"name":"Ada Löf 🐘","n":[1,2.5,null]}`), status: 200, check: func(t *testing.T, a answer) {
-		a.json(t, "name", "Ada Löf 🐘")
-		a.json(t, "n", []any{1.0, 2.5, nil})
-	}},
+	{name: "JSON", method: "POST", path: "/json", contentType: text, body: []byte(`{"name":"Ada Löf 🐘","n":[1,2.5,null]}`), status: 200,
+		check: func(t *testing.T, a answer) {
+			a.json(t, "name", "Ada Löf 🐘")
+			a.json(t, "n", []any{1.0, 2.5, nil})
+		}},
 	{name: "PUT", method: "PUT", path: "/item/7", contentType: text, body: []byte(`{}`), status: 200, check: func(t *testing.T, a answer) {
 		a.json(t, "method", "PUT")
 		a.json(t, "id", "7")
 	}},
-	{name: "PATCH", method: "PATCH", path: "/item/8", contentType: text, body: []byte(`{}`), status: 200, check: func(t *testing.T, a answer) { a.json(t, "method", "PATCH") }},
+	{name: "PATCH", method: "PATCH", path: "/item/8", contentType: text, body: []byte(`{}`), status: 200, check: func(t *testing.T, a answer) {
+		a.json(t, "method", "PATCH")
+	}},
 	{name: "DELETE", method: "DELETE", path: "/item/9", status: 204, check: func(t *testing.T, a answer) { a.is(t, "") }},
 	{name: "bytes", method: "POST", path: "/bytes", contentType: octets, body: everyByte, status: 200, check: func(t *testing.T, a answer) { a.is(t, string(everyByte)) }},
-	{name: "a megabyte", method: "POST", path: "/bytes", contentType: octets, body: megabyte, status: 200, check: func(t *testing.T, a answer) { a.is(t, string(megabyte)) }},
+	{name: "a megabyte", method: "POST", path: "/bytes", contentType: octets, body: megabyte, status: 200, check: func(t *testing.T, a answer) {
+		a.is(t, string(megabyte))
+	}},
+	{name: "a chunked body", method: "POST", path: "/bytes", contentType: octets, body: megabyte[:100_000], chunked: true, status: 200, check: func(t *testing.T, a answer) {
+		a.is(t, string(megabyte[:100_000]))
+	}},
 	{name: "large text", method: "GET", path: "/large", status: 200, check: func(t *testing.T, a answer) { a.is(t, strings.Repeat("x", 1_000_000)) }},
 	{name: "gzip", method: "GET", path: "/gzip", status: 200, check: func(t *testing.T, a answer) {
 		if got := a.Header.Get("Content-Encoding"); got != "gzip" {
@@ -221,6 +230,9 @@ func (x exchange) run(t *testing.T, base string) {
 	req, err := http.NewRequestWithContext(t.Context(), x.method, base+x.path, bytes.NewReader(x.body))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if x.chunked {
+		req.ContentLength = -1
 	}
 	// The REST API compares its binary media types with the first of these.
 	req.Header.Set("Accept", "application/octet-stream,*/*")
