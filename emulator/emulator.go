@@ -141,6 +141,7 @@ func Check(o Options) ([]config.Diagnostic, error) {
 func load(o Options) (*config.Project, []config.Diagnostic, error) {
 	p, list, err := config.Load(config.Options{
 		Path: o.Path, Parameters: o.Parameters, EnvFile: o.EnvFile, Env: o.Env, Stage: o.Stage, Region: o.Region, Account: o.Account, Lenient: o.Lenient,
+		NoAuth: o.NoAuth,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("load the project: %w", err)

@@ -34,6 +34,8 @@ type Options struct {
 	WaitForBuilds bool
 	// Lenient serves what can be served of a configuration with errors.
 	Lenient bool
+	// NoAuth leaves out authorizers: what asks for one is open to everybody.
+	NoAuth bool
 	// Seed of everything that is drawn by chance; 0 picks one. It is in the ready event.
 	Seed uint64
 	// CacheDir holds built code; "" is the user's cache folder.

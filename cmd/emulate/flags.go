@@ -17,7 +17,6 @@ type projectFlags struct {
 	parameters []string
 	overrides  []string
 	env        []string
-	noAuth     bool
 	json       bool
 	quiet      bool
 }
@@ -42,7 +41,7 @@ func (f *projectFlags) add(cmd *cobra.Command) {
 	fl.BoolVar(&f.o.NoWatch, "no-watch", false, "no reload when files change")
 	fl.BoolVar(&f.o.NoBuild, "no-build", false, "take code folders as they are")
 	fl.BoolVar(&f.o.NoFreeze, "no-freeze", false, "let idle environments run on, which Lambda does not")
-	fl.BoolVar(&f.noAuth, "no-auth", false, "leave out authorizers")
+	fl.BoolVar(&f.o.NoAuth, "no-auth", false, "leave out authorizers: what asks for one is open to everybody")
 	fl.BoolVar(&f.o.Lenient, "lenient", false, "serve what can be served of a configuration with errors")
 	fl.Uint64Var(&f.o.Seed, "seed", 0, "seed of everything drawn by chance (default: a new one, printed)")
 	fl.BoolVar(&f.json, "json", false, "one JSON object per line on standard output")

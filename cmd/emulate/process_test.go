@@ -217,7 +217,9 @@ func (p *process) awaitBusy() {
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		var st struct{ Functions []struct{ Busy, Invocations int } }
+		var st struct {
+			Functions []struct{ Busy, Invocations int }
+		}
 		err = json.NewDecoder(resp.Body).Decode(&st)
 		resp.Body.Close()
 		if err != nil {

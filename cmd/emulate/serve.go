@@ -67,6 +67,7 @@ func serve(ctx context.Context, s streams, f *projectFlags, path string) error {
 		return p.startError(err)
 	}
 	if !f.quiet {
+		e.Flush() // the ready line comes first
 		p.limits(e.Limits())
 	}
 	<-ctx.Done()

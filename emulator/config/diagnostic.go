@@ -79,6 +79,7 @@ func (d Diagnostic) MarshalJSON() ([]byte, error) {
 type diagnostics struct {
 	list    []Diagnostic
 	lenient bool
+	noAuth  bool
 }
 
 // sorted returns the problems in the order of their places, each once: a property of Globals is read once for every function.

@@ -28,6 +28,8 @@ type Options struct {
 	Region, Account string
 	// Lenient turns errors that concern one function, route or property into warnings.
 	Lenient bool
+	// NoAuth leaves out authorizers: a route that asks for one is open to everybody. They are errors otherwise, as long as they are not emulated.
+	NoAuth bool
 }
 
 // maxFile is the size of the largest file that is read; CloudFormation takes templates of 1 MB.
@@ -61,7 +63,7 @@ type loader struct {
 }
 
 func newLoader(o Options) *loader {
-	d := &diagnostics{lenient: o.Lenient}
+	d := &diagnostics{lenient: o.Lenient, noAuth: o.NoAuth}
 	return &loader{scope: scope{d: d}, opts: o, d: d}
 }
 

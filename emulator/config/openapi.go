@@ -298,7 +298,9 @@ func (d *openAPIDocument) security(p *props) {
 			case scheme == nil:
 				p.warnf(f.key, "unresolved-reference", "", "the document has no security scheme %q", f.name)
 			case scheme.get("x-amazon-apigateway-authorizer") != nil || scheme.get("x-amazon-apigateway-authtype") != nil:
-				p.errorf(f.key, "not-supported", "", "the authorizer %s is not supported yet: %s", f.name, noAuthorizers)
+				if !p.d.noAuth {
+					p.errorf(f.key, "not-supported", "", "the authorizer %s is not supported yet: %s", f.name, noAuthorizers)
+				}
 			case scheme.get("type").textOr("") == "apiKey" && strings.EqualFold(scheme.get("name").textOr(""), "x-api-key") && d.b.api.Kind == REST:
 				p.errorf(f.key, "not-supported", "", "API keys are not supported yet: %s", noKeys)
 			}

@@ -74,6 +74,9 @@ func (p *props) check(f *field) {
 	case NotEmulated:
 		p.warnf(f.key, "not-emulated", "", "%s of %s is not emulated yet%s", f.name, p.what(), note(n.note))
 	case Refused:
+		if p.d.noAuth && n.note == noAuthorizers {
+			return
+		}
 		p.errorf(f.key, "not-supported", "", "%s of %s is not supported yet%s", f.name, p.what(), note(n.note))
 	case "":
 		names := p.row.properties()

@@ -268,7 +268,7 @@ var apiGatewayTypes = []typeRow{
 
 // What becomes of a request with lenience, where a property is refused.
 const (
-	noAuthorizers = "no request is authorized; --lenient lets all through"
+	noAuthorizers = "no request is authorized; --no-auth lets all through"
 	noKeys        = "API keys are not checked; --lenient lets all through"
 	noPolicy      = "no resource policy is applied; --lenient lets all through"
 	noValidation  = "requests are not validated; --lenient lets all through"
