@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,7 +71,7 @@ func serve(ctx context.Context, s streams, f *projectFlags, path string) error {
 		e.Flush() // the ready line comes first
 		p.limits(e.Limits())
 	}
-	<-ctx.Done()
+	giveBackMemory(ctx, e)
 	p.interrupted(e.Stats())
 	closing, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
@@ -88,4 +89,32 @@ func (p *printer) startError(err error) error {
 	}
 	p.diagnostics(wrong.Diagnostics)
 	return &codeError{code: exitUsage}
+}
+
+// restTime is how long nothing is invoked before memory is given back.
+const restTime = 5 * time.Second
+
+// giveBackMemory waits for the end of ctx, and returns the memory of a burst to the system when it is over.
+func giveBackMemory(ctx context.Context, e *emulator.Emulator) {
+	tick := time.NewTicker(restTime)
+	defer tick.Stop()
+	var seen, given uint64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		var now uint64
+		busy := false
+		for _, s := range e.Stats() {
+			now += s.Invocations
+			busy = busy || s.InFlight > 0
+		}
+		if now == seen && now != given && !busy {
+			debug.FreeOSMemory()
+			given = now
+		}
+		seen = now
+	}
 }
