@@ -12,7 +12,8 @@ N ?= 1000000
 .PHONY: serve test bench soak lint tools fuzz emulate
 
 serve:
-	$(GO) run ./cmd/emulate serve testdata/hello
+	$(GO) build -o .build/emulate ./cmd/emulate
+	@exec .build/emulate serve testdata/hello
 
 emulate:
 	CGO_ENABLED=0 $(GO) build -o emulate ./cmd/emulate
