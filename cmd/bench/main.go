@@ -56,7 +56,12 @@ func run(o options) error {
 	case o.floorCold != "":
 		return floorCold(o.floorCold, o.floorN)
 	}
-	dir, err := os.MkdirTemp("", "emulate-bench-")
+	// Where projects are: not in /tmp, which a function has for itself.
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(cache, "emulate-bench-")
 	if err != nil {
 		return err
 	}
