@@ -17,6 +17,8 @@ type apiBuilder struct {
 	api *API
 	// tree holds the resources of a REST API, by their paths.
 	tree restTree
+	// resources are the logical ids of the AWS::ApiGateway::Resources of a REST API, by their paths.
+	resources map[string]string
 	// documented says that the API is defined without events: by an OpenAPI document, or as a type of CloudFormation's own.
 	documented bool
 	// pending are the operations of the API's OpenAPI document that have no integration yet: events of functions may give them one.
@@ -79,7 +81,7 @@ func (s *apiSet) apiV2(r *resource) {
 
 // add makes the API of a resource.
 func (s *apiSet) add(r *resource, kind APIKind) *apiBuilder {
-	b := &apiBuilder{t: s.t, r: r, tree: restTree{}}
+	b := &apiBuilder{t: s.t, r: r, tree: restTree{}, resources: map[string]string{}}
 	b.api = &API{ID: shortID(r.id), LogicalID: r.id, Name: r.id, At: r.key.pos(), Kind: kind}
 	b.documented = !strings.HasPrefix(r.typ, "AWS::Serverless::")
 	b.props = s.t.open(r, nil)

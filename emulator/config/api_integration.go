@@ -12,11 +12,11 @@ import (
 type integrationSpec struct {
 	p *props
 	// names of the properties in the format.
-	typeName, uriName, templatesName, responsesName string
-	httpMethod, payload                             string
-	parameters                                      map[string]string
-	timeout                                         time.Duration
-	responses                                       []mockResponse
+	typeName, uriName, methodName, templatesName, responsesName string
+	httpMethod, payload                                         string
+	parameters                                                  map[string]string
+	timeout                                                     time.Duration
+	responses                                                   []mockResponse
 }
 
 // integration reads what stands behind a route. A Lambda proxy is served, and a mock with a fixed answer; all else breaks the route.
@@ -34,6 +34,7 @@ func (b *apiBuilder) integration(s integrationSpec, r *Route) {
 	known := []string{"AWS_PROXY", "AWS", "HTTP_PROXY", "HTTP", "MOCK"}
 	switch typ := strings.ToUpper(v.text); {
 	case typ == "AWS_PROXY":
+		b.checkIntegrationMethod(s, r)
 		if s.p.require(s.uriName, "") {
 			b.lambdaURI(s.p, s.uriName, in)
 		}
@@ -45,6 +46,18 @@ func (b *apiBuilder) integration(s integrationSpec, r *Route) {
 		s.p.errorf(v, "not-supported", "", "the integration type %s of %s is not supported yet; Lambda proxies (AWS_PROXY) and fixed answers (MOCK) are", typ, r.label())
 	default:
 		s.p.errorf(v, "wrong-value", oneOf(v.text, known), "unknown integration type %q", v.text)
+	}
+}
+
+// checkIntegrationMethod reports a Lambda integration of a REST API that is not called by POST: AWS refuses one without a method, and answers 500
+// with any other. With lenience the route is served.
+func (b *apiBuilder) checkIntegrationMethod(s integrationSpec, r *Route) {
+	switch {
+	case b.api.Kind != REST || s.httpMethod == "POST":
+	case s.httpMethod != "":
+		b.warnf(s.p.key(s.methodName), "wrong-value", s.methodName+": POST", "API Gateway calls functions by POST only: every request to %s fails with 500", r.label())
+	case !s.p.has(s.methodName):
+		b.errorf(s.p.owner, "missing-property", s.methodName+": POST", "the integration of %s has no %s, which AWS requires", r.label(), s.methodName)
 	}
 }
 

@@ -9,6 +9,9 @@ import (
 func (b *apiBuilder) restAPI() {
 	b.binaryMediaTypes()
 	b.endpoint("EndpointConfiguration")
+	if !b.given("Body") && !b.given("BodyS3Location") {
+		b.require("Name", "")
+	}
 	b.definition("Body", "BodyS3Location")
 }
 
@@ -65,6 +68,17 @@ func (s *apiSet) resource(r *resource) {
 	if problem := b.tree.add(path); problem != "" {
 		p.errorf(p.raw("PathPart"), "wrong-route", "", "%s", problem)
 	}
+	if other, ok := b.resources[path]; ok {
+		p.errorf(p.raw("PathPart"), "duplicate-route", "!Ref "+other, "API %s has the resource %s already: %s", b.api.LogicalID, path, other)
+		return
+	}
+	b.resources[path] = r.id
+}
+
+// isPart says whether a resource is a part of an API. One that does not tell is reported where it is read for itself.
+func (s *apiSet) isPart(r *resource, property string, b *apiBuilder) bool {
+	v := s.quiet(r).value(property)
+	return v == nil || s.find(v.text) == b
 }
 
 // checkPathPart reports a part of a path that API Gateway refuses for a resource: its own, the last of the path, or one below a greedy one.
@@ -91,7 +105,7 @@ func (s *apiSet) resourcePath(b *apiBuilder, r *resource, p, first *props, seen 
 		return "/" + part, true
 	}
 	next := s.t.resource(parent)
-	if next == nil || next.typ != "AWS::ApiGateway::Resource" {
+	if next == nil || next.typ != "AWS::ApiGateway::Resource" || !s.isPart(next, "RestApiId", b) {
 		p.errorf(p.raw("ParentId"), "unresolved-reference", "!GetAtt "+b.api.LogicalID+".RootResourceId, or !Ref of a resource", "ParentId names no resource of API %s: %q", b.api.LogicalID, parent)
 		return "", false
 	}
@@ -160,7 +174,7 @@ func (s *apiSet) methodPath(b *apiBuilder, p *props) (string, bool) {
 		return "/", true
 	}
 	r := s.t.resource(v.text)
-	if r == nil || r.typ != "AWS::ApiGateway::Resource" {
+	if r == nil || r.typ != "AWS::ApiGateway::Resource" || !s.isPart(r, "RestApiId", b) {
 		p.errorf(p.raw("ResourceId"), "unresolved-reference", "!GetAtt "+b.api.LogicalID+".RootResourceId, or !Ref of a resource", "ResourceId names no resource of API %s: %q", b.api.LogicalID, v.text)
 		return "", false
 	}
@@ -170,7 +184,8 @@ func (s *apiSet) methodPath(b *apiBuilder, p *props) (string, bool) {
 // restIntegration reads the Integration of a method.
 func (p *props) restIntegration(b *apiBuilder, r *Route) {
 	s := integrationSpec{
-		p: p, typeName: "Type", uriName: "Uri", templatesName: "RequestTemplates", responsesName: "IntegrationResponses",
+		p: p, typeName: "Type", uriName: "Uri", methodName: "IntegrationHttpMethod",
+		templatesName: "RequestTemplates", responsesName: "IntegrationResponses",
 		httpMethod: strings.ToUpper(p.text("IntegrationHttpMethod")), payload: "1.0", parameters: p.textMap("RequestParameters"),
 		timeout: p.timeout(REST, "TimeoutInMillis"),
 	}

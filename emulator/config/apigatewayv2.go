@@ -92,14 +92,18 @@ func (s *apiSet) httpTarget(b *apiBuilder, p *props, route *Route) {
 	}
 	id, ok := strings.CutPrefix(v.text, "integrations/")
 	in := s.t.resource(id)
-	if !ok || in == nil || in.typ != "AWS::ApiGatewayV2::Integration" {
+	if !ok || in == nil || in.typ != "AWS::ApiGatewayV2::Integration" || !s.isPart(in, "ApiId", b) {
 		var names []string
 		for _, r := range s.t.resources {
-			if r.typ == "AWS::ApiGatewayV2::Integration" {
+			if r.typ == "AWS::ApiGatewayV2::Integration" && s.isPart(r, "ApiId", b) {
 				names = append(names, "integrations/"+r.id)
 			}
 		}
-		p.errorf(p.raw("Target"), "unresolved-reference", oneOf(v.text, names), "Target %q names no integration of this template", v.text)
+		hint := ""
+		if len(names) > 0 {
+			hint = oneOf(v.text, names)
+		}
+		p.errorf(p.raw("Target"), "unresolved-reference", hint, "Target names no integration of API %s: %q", b.api.LogicalID, v.text)
 		return
 	}
 	ip := open(s.t.in(in.id, nil), in.props, in.key, in.typ, s.t.eval)

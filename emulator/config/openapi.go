@@ -219,7 +219,7 @@ func (d *openAPIDocument) operation(path string, pathKey *node, f *field) {
 // integration reads x-amazon-apigateway-integration.
 func (d *openAPIDocument) integration(p *props, r *Route) {
 	s := integrationSpec{
-		p: p, typeName: "type", uriName: "uri", templatesName: "requestTemplates", responsesName: "responses",
+		p: p, typeName: "type", uriName: "uri", methodName: "httpMethod", templatesName: "requestTemplates", responsesName: "responses",
 		payload: "1.0", timeout: p.timeout(d.b.api.Kind, "timeoutInMillis"),
 	}
 	s.payload = p.enum("payloadFormatVersion", "1.0", "1.0", "2.0")
