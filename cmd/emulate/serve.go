@@ -71,6 +71,7 @@ func serve(ctx context.Context, s streams, f *projectFlags, path string) error {
 		e.Flush() // the ready line comes first
 		p.limits(e.Limits())
 	}
+	debug.SetGCPercent(200) // a busy emulator makes little that lives long; what a burst leaves is given back below
 	giveBackMemory(ctx, e)
 	p.interrupted(e.Stats())
 	closing, cancel := context.WithTimeout(context.Background(), drain)

@@ -19,8 +19,9 @@ type peak struct {
 	at    time.Time
 }
 
-// sampleEvery bounds how often /proc is read for one environment.
-const sampleEvery = 100 * time.Millisecond
+// sampleEvery bounds how often /proc is read for one environment. The kernel keeps each process's own peak; what a rarer look can miss is a child that
+// lives for less.
+const sampleEvery = 500 * time.Millisecond
 
 // PeakMemory is the sum of the peak resident memory of the environment's processes, the highest that any call saw. Pages that processes share
 // count in each. Without a cgroup only the runtime's own process is looked at. It reads /proc at most ten times a second.
