@@ -42,7 +42,8 @@ type behaviour struct {
 type outcome struct {
 	after, pollAfter time.Duration
 	response         runtimeapi.Response
-	exit             *Exit
+	exit             *Exit // instead of the answer
+	dies             *Exit // right after it
 	hang             bool
 	output           []string
 }
@@ -172,6 +173,10 @@ func (i *fakeInstance) invoke(ev *runtimeapi.Event) {
 		return
 	}
 	i.srv.from(i, func(o runtimeapi.Owner) { o.Responded(ev.RequestID, out.response) })
+	if out.dies != nil {
+		i.end(*out.dies)
+		return
+	}
 	i.wait(out.pollAfter)
 	i.srv.poll(i)
 }

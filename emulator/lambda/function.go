@@ -18,6 +18,7 @@ import (
 type Function struct {
 	id         fleet.FuncID
 	cfg        *config.Function
+	runs       *config.Function // the configuration of the last good build, which the present generation has
 	code       Code
 	generation int32
 	modified   time.Time
@@ -86,8 +87,8 @@ func (s *Service) SetCode(cfg *config.Function, code Code) bool {
 		s.mu.Unlock()
 		return false
 	}
-	changed := !f.built || f.code.Digest != code.Digest || !sameConfig(f.cfg, cfg)
-	f.cfg, f.code, f.built = cfg, code, true
+	changed := !f.built || f.code.Digest != code.Digest || !sameConfig(f.runs, cfg)
+	f.cfg, f.runs, f.code, f.built = cfg, cfg, code, true
 	if changed {
 		f.generation++
 		f.modified = time.Now()
@@ -99,7 +100,8 @@ func (s *Service) SetCode(cfg *config.Function, code Code) bool {
 	return changed
 }
 
-// BuildFailed answers waiting and further requests of the function with err, until the next SetCode. Old environments are let go.
+// BuildFailed answers waiting and further requests of the function with err, until the next SetCode. Environments stay, for a mend that undoes the
+// change.
 func (s *Service) BuildFailed(cfg *config.Function, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
