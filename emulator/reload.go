@@ -21,9 +21,10 @@ import (
 
 // source is what the emulator knows of one function's code. Emulator.mu guards it.
 type source struct {
-	cfg    *config.Function
-	inputs []string // what to watch
-	build  int      // counts builds asked for: only the last one's result is taken
+	cfg     *config.Function
+	inputs  []string // what to watch
+	inPlace bool     // the code runs in the user's own folder
+	build   int      // counts builds asked for: only the last one's result is taken
 }
 
 // apply makes p the project that is served: gateways, functions. It returns the functions to build.
@@ -198,6 +199,7 @@ func (e *Emulator) buildOne(f *config.Function, number int) built {
 	current := s != nil && s.build == number
 	if current && inputs != nil {
 		s.inputs = inputs
+		s.inPlace = err == nil && slices.ContainsFunc(inputs, func(in string) bool { return within(in, code.Dir) })
 	}
 	e.mu.Unlock()
 	switch {

@@ -171,24 +171,77 @@ func TestConfigurationIsReloaded(t *testing.T) {
 	}
 }
 
-// A handler that writes into its own folder at every invocation does not reload itself.
+// writers append to a file of their own folder at every invocation, and count.
+var writers = []struct{ runtime, handler, file, code string }{
+	{"python3.13", "app.handler", "app.py", `import os
+count = 0
+def handler(event, context):
+    global count
+    count += 1
+    with open(os.environ['LAMBDA_TASK_ROOT'] + '/state.json', 'a') as f: f.write('x')
+    return {'statusCode': 200, 'headers': {'count': str(count)}, 'body': '%s'}
+`},
+	{"nodejs22.x", "index.handler", "index.mjs", `import { appendFileSync } from 'node:fs';
+let count = 0;
+export const handler = async () => {
+  appendFileSync(process.env.LAMBDA_TASK_ROOT + '/state.json', 'x');
+  return { statusCode: 200, headers: { count: String(++count) }, body: '%s' };
+};
+`},
+	{"provided.al2023", "bootstrap", "bootstrap", `#!/usr/bin/env python3
+import json, os, urllib.request
+base = 'http://' + os.environ['AWS_LAMBDA_RUNTIME_API'] + '/2018-06-01/runtime/invocation/'
+count = 0
+while True:
+    with urllib.request.urlopen(base + 'next') as next:
+        id = next.headers['Lambda-Runtime-Aws-Request-Id']
+    count += 1
+    with open(os.environ['LAMBDA_TASK_ROOT'] + '/state.json', 'a') as f: f.write('x')
+    answer = {'statusCode': 200, 'headers': {'count': str(count)}, 'body': '%s'}
+    urllib.request.urlopen(base + id + '/response', json.dumps(answer).encode()).close()
+`},
+}
+
+// A handler that writes into its own folder at every invocation does not reload itself; the user's own edit counts, also right after an invocation.
 func TestHandlerThatWritesIntoItsFolder(t *testing.T) {
-	code := "import os\ncount = 0\ndef handler(event, context):\n    global count\n    count += 1\n" +
-		"    with open(os.path.join(os.environ['LAMBDA_TASK_ROOT'], 'log.txt'), 'a') as f:\n        f.write('x')\n" +
-		"    return {'statusCode': 200, 'headers': {'count': str(count)}, 'body': '%s'}\n"
-	w := serve(t, map[string]string{"emulate.yaml": reloadConfig, "py/app.py": fmt.Sprintf(code, "1"), "js/index.mjs": jsHandler("1")}, watching)
-	url := w.base("http") + "/py"
-	for i := 1; i <= 20; i++ {
-		if got := get(t, http.DefaultClient, url); got.header.Get("count") != fmt.Sprint(i) {
-			t.Fatalf("invocation %d is the environment's %s (status %d)", i, got.header.Get("count"), got.status)
-		}
+	for _, c := range writers {
+		t.Run(c.runtime, func(t *testing.T) {
+			t.Parallel()
+			config := fmt.Sprintf("functions:\n  f: { code: ./f, runtime: %s, handler: %s }\napis:\n  web: { kind: http, routes: { GET /f: f } }\n", c.runtime, c.handler)
+			w := serve(t, map[string]string{"emulate.yaml": config, "f/" + c.file: fmt.Sprintf(c.code, "1")}, watching)
+			url := w.base("http") + "/f"
+			for i := 1; i <= 20; i++ {
+				if got := get(t, http.DefaultClient, url); got.body != "1" || got.header.Get("count") != fmt.Sprint(i) {
+					t.Fatalf("invocation %d is the environment's %s (status %d)", i, got.header.Get("count"), got.status)
+				}
+			}
+			if state, err := os.ReadFile(filepath.Join(w.dir, "f/state.json")); err != nil || len(state) != 20 {
+				t.Fatalf("the handler wrote %q (%v)", state, err)
+			}
+			from := len(w.seen())
+			w.write("f/"+c.file, fmt.Sprintf(c.code, "2"))
+			w.reloads(from, "f")
+			if got := get(t, http.DefaultClient, url); got.body != "2" || got.header.Get("count") != "1" {
+				t.Errorf("answer %q to invocation %s after an edit, want 2 to the first", got.body, got.header.Get("count"))
+			}
+		})
 	}
-	// The user's own edit counts, also right after an invocation.
-	from := len(w.seen())
-	w.write("py/app.py", fmt.Sprintf(code, "2"))
-	w.reloads(from, "py")
-	if got := get(t, http.DefaultClient, url); got.body != "2" {
-		t.Errorf("answer %q after an edit, want 2", got.body)
+}
+
+// Data that a function is built with counts as code, also while the function runs: a handler runs in the artifact and cannot have written it.
+func TestDataOfABuiltFunction(t *testing.T) {
+	w := serve(t, map[string]string{
+		"emulate.yaml": "functions:\n  ts: { code: ./ts, runtime: nodejs22.x, handler: index.handler }\napis:\n  web: { kind: http, routes: { GET /ts: ts } }\n",
+		"ts/index.ts":  "import text from './text.json';\nexport const handler = async () => ({ statusCode: 200, body: text.text as string });\n",
+		"ts/text.json": `{"text":"1"}`,
+	}, watching)
+	for i := 1; i <= 3; i++ {
+		if got := get(t, http.DefaultClient, w.base("http")+"/ts"); got.body != fmt.Sprint(i) {
+			t.Fatalf("answer %d %q, want %d", got.status, got.body, i)
+		}
+		from := len(w.seen())
+		w.write("ts/text.json", fmt.Sprintf(`{"text":"%d"}`, i+1))
+		w.reloads(from, "ts")
 	}
 }
 

@@ -267,37 +267,28 @@ func within(root, path string) bool {
 	return path == root || strings.HasPrefix(path, root) && path[len(root)] == filepath.Separator
 }
 
-// wroteItself says whether a change is taken as the running handler's own work: a file that is no source, changed while the function runs or just
-// did. On AWS the code is read-only, so that such writes fail; where they work here, they must not reload the function that makes them.
+// wroteItself says whether a change is taken as the running handler's own work: a file that is no source, in the folder that the handler runs in,
+// changed while the function runs or just did. On AWS the code is read-only, so that such writes fail; where they work here, they must not reload the
+// function that makes them. A function that is built runs in the artifact, and never writes into its sources.
 func (e *Emulator) wroteItself(function, path string) bool {
 	e.mu.Lock()
 	s := e.sources[function]
+	inPlace := s != nil && s.inPlace
 	e.mu.Unlock()
-	if s == nil || isSource(s.cfg.Runtime, path) {
-		return false
-	}
-	return e.lambda.Active(function, ownWrite)
+	return inPlace && !isSource(path) && e.lambda.Active(function, ownWrite)
 }
 
-// isSource says whether a file is code to the runtime. A compiled function never writes into its source folder, so there everything is.
-func isSource(runtime, path string) bool {
-	switch {
-	case strings.HasPrefix(runtime, "nodejs"):
-		switch filepath.Ext(path) {
-		case ".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx", ".node":
-			return true
-		}
-		switch filepath.Base(path) {
-		case "package.json", "package-lock.json", "npm-shrinkwrap.json", "tsconfig.json":
-			return true
-		}
-		return false
-	case strings.HasPrefix(runtime, "python"):
-		switch filepath.Ext(path) {
-		case ".py", ".so", ".pyi":
-			return true
-		}
-		return filepath.Base(path) == "requirements.txt"
+// isSource says whether a file of a folder that runs as it is is code, rather than data. The language is no help: a bootstrap may run any.
+func isSource(path string) bool {
+	switch filepath.Ext(path) {
+	case ".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx", ".node", ".py", ".pyi", ".so", ".sh", ".rb", ".php", ".pl", ".lua", ".class", ".jar",
+		".wasm":
+		return true
 	}
-	return true
+	switch filepath.Base(path) {
+	case "bootstrap", "package.json", "package-lock.json", "npm-shrinkwrap.json", "tsconfig.json", "requirements.txt":
+		return true
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
