@@ -9,5 +9,6 @@
 //		if n := e.ColdStarts("total"); n != 1 { … }
 //	}
 //
-// Many can run in one process and in parallel. What the handlers write is shown when the test fails, or with -v.
+// Many can run in one process and in parallel. When the test fails, or with -v, its log shows what the handlers
+// wrote, every request with the reason of a failure, and warnings about the configuration.
 package emulatortest

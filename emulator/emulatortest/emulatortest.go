@@ -27,6 +27,7 @@ type Emulator struct {
 
 	t     TB
 	inner *emulator.Emulator
+	log   log // only the reader of events uses it
 
 	mu     sync.Mutex
 	events []telemetry.Event
@@ -76,23 +77,12 @@ func (e *Emulator) take(next func([]telemetry.Event)) func([]telemetry.Event) {
 	}
 }
 
-// keep keeps a batch of events, and logs what CloudWatch would show: go test prints it where the test fails.
+// keep keeps a batch of events, and logs them: go test prints its log where the test fails.
 func (e *Emulator) keep(batch []telemetry.Event) {
 	e.mu.Lock()
 	e.events = append(e.events, batch...)
 	e.mu.Unlock()
-	var text []byte
-	for _, ev := range batch {
-		switch r := ev.Record.(type) {
-		case *telemetry.Notice:
-			text = append(append(text, r.Text...), '\n')
-		case *telemetry.ReloadFailed:
-			text = append(append(text, r.Error...), '\n')
-		default:
-			text = telemetry.AppendText(text, ev)
-		}
-	}
-	if len(text) > 0 {
+	if text := e.log.text(batch); text != "" {
 		e.t.Logf("%s", text)
 	}
 }

@@ -3,6 +3,8 @@ package emulatortest_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -117,5 +119,42 @@ func TestLogOfATest(t *testing.T) {
 	}
 	if kept == 0 || own < kept {
 		t.Errorf("%d events kept, %d of them reached the test's own reader", kept, own)
+	}
+}
+
+// A test that fails on a status finds the reason in its log, and with several functions the lines' owners.
+func TestLogTellsWhy(t *testing.T) {
+	t.Parallel()
+	dir := project(t, `functions:
+  odd: { code: ., runtime: python3.7, handler: app.handler }
+  none: { code: ., runtime: python3.13, handler: app.handler, reservedConcurrency: 0 }
+apis:
+  web:
+    kind: http
+    routes:
+      GET /odd: odd
+      GET /none: none
+`, "def handler(event, context):\n    print('one\\ntwo')\n    return {'statusCode': 'odd'}\n")
+	r := record(t, func(tb emulatortest.TB) {
+		e := emulatortest.Start(tb, dir)
+		for path, want := range map[string]int{"/odd": http.StatusInternalServerError, "/none": http.StatusServiceUnavailable} {
+			resp, err := http.Get(e.URL + path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp.Body.Close()
+			if resp.StatusCode != want {
+				t.Errorf("GET %s: status %d, want %d", path, resp.StatusCode, want)
+			}
+		}
+	})
+	for _, want := range []string{
+		`odd \| one\nodd \| two\n`, `odd \| END RequestId: \S+\nodd \| REPORT RequestId: `, `none \| THROTTLE ReservedFunctionConcurrentInvocationLimitExceeded\n`,
+		`GET /odd 500 in \S+s \w+`, `GET /none 503 in \S+s \w+`, `emulate\.yaml:2:\d+: warning: runtime python3\.7 is retired`,
+	} {
+		if !regexp.MustCompile(want).MatchString(r.logged.String()) {
+			t.Errorf("no %s in the log:\n%s", want, r.logged.String())
+		}
 	}
 }
