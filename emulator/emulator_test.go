@@ -155,10 +155,11 @@ func (w *world) seen() []telemetry.Event {
 
 // state is what the probe tells.
 type state struct {
-	Answer, LogStream                 string
-	Invocations, PID, Grandchild, Tmp int
-	Ticks                             int64
-	Environment                       map[string]string
+	Answer, LogStream     string
+	Invocations, PID, Tmp int
+	Children              []int
+	Ticks                 int64
+	Environment           map[string]string
 }
 
 // invoke runs the probe and reads its state.
@@ -411,8 +412,8 @@ func TestCloseLeavesNothing(t *testing.T) {
 	once := func() (pids []int) {
 		w := serveProbe(t, "", nil)
 		for range 3 {
-			s, _ := w.invoke(`{"do":"grandchild"}`)
-			pids = append(pids, s.PID, s.Grandchild)
+			s, _ := w.invoke(`{"do":"children"}`)
+			pids = append(append(pids, s.PID), s.Children...)
 		}
 		burst(t, 20, func(c *http.Client) answer { return get(t, c, w.base("http")+"/http?sleepMs=300") })
 		http.DefaultClient.CloseIdleConnections()

@@ -20,66 +20,121 @@ import (
 	"time"
 )
 
-// program builds emulate, once for all tests.
-var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "emulate-test-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "emulate")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build emulate: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
 // process is a running emulate serve --json.
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
+	dir    string
+	url    string // of the HTTP API
 	aws    string
-	stderr bytes.Buffer
+	stderr output
 	ended  chan error
 }
 
-// serveProbe starts a process that serves testdata/probe.
-func serveProbe(t *testing.T) *process {
-	t.Helper()
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
+// output is what a process has written so far.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	more chan struct{} // closed and made anew with every write
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.more != nil {
+		close(o.more)
+		o.more = nil
 	}
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// await waits until a text is there.
+func (o *output) await(t *testing.T, text string) {
+	t.Helper()
+	for timeout := time.After(20 * time.Second); ; {
+		o.mu.Lock()
+		there := strings.Contains(o.text.String(), text)
+		if o.more == nil {
+			o.more = make(chan struct{})
+		}
+		more := o.more
+		o.mu.Unlock()
+		if there {
+			return
+		}
+		select {
+		case <-more:
+		case <-timeout:
+			t.Fatalf("standard error lacks %q:\n%s", text, o)
+		}
+	}
+}
+
+// probeProject makes a folder whose project serves testdata/probe.
+func probeProject(t *testing.T, settings string) string {
+	t.Helper()
 	probe, err := filepath.Abs("../../testdata/probe")
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	config := fmt.Sprintf("functions:\n  probe:\n    code: %s\n    runtime: provided.al2023\n    timeout: 20\n", probe)
+	config := fmt.Sprintf("functions:\n  probe:\n    code: %s\n    runtime: provided.al2023\n    timeout: 20\n%slimits:\n  concurrency: 2000\n"+
+		"apis:\n  web:\n    kind: http\n    routes:\n      GET /: probe\n", probe, settings)
 	if err := os.WriteFile(filepath.Join(dir, "emulate.yaml"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, cmd: exec.Command(path, "serve", dir, "--json", "--port", "0", "--aws-port", "0"), ended: make(chan error, 1)}
-	p.cmd.Stderr = &p.stderr
-	out, err := p.cmd.StdoutPipe()
+	return dir
+}
+
+// serveProbe starts a process that serves testdata/probe.
+func serveProbe(t *testing.T) *process {
+	t.Helper()
+	p := newProcess(t, probeProject(t, ""))
+	p.start()
+	return p
+}
+
+func newProcess(t *testing.T, dir string) *process {
+	t.Helper()
+	path, err := program.build()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+	return &process{t: t, dir: dir, cmd: exec.Command(path, "serve", dir, "--json", "--port", "0", "--aws-port", "0"), ended: make(chan error, 1)}
+}
+
+// start waits for the ready line.
+func (p *process) start() {
+	p.t.Helper()
+	p.cmd.Stderr = &p.stderr
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		p.t.Fatal(err)
 	}
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { _ = p.cmd.Process.Kill() })
 	lines := bufio.NewReader(out)
 	first, err := lines.ReadString('\n')
-	var ready struct{ AWS string }
-	if err := errors.Join(err, json.Unmarshal([]byte(first), &ready)); err != nil {
-		t.Fatalf("ready line %q: %v\n%s", first, err, p.stderr.String())
+	var ready struct {
+		AWS  string
+		APIs []struct{ URL string }
 	}
-	p.aws = ready.AWS
+	if err := errors.Join(err, json.Unmarshal([]byte(first), &ready)); err != nil || len(ready.APIs) != 1 {
+		p.t.Fatalf("ready line %q: %v\n%s", first, err, &p.stderr)
+	}
+	p.aws, p.url = ready.AWS, ready.APIs[0].URL
 	go func() {
 		_, _ = io.Copy(io.Discard, lines) // until the process ends
 		p.ended <- p.cmd.Wait()
 	}()
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	return p
 }
 
 // invoke runs the probe; the error is that of the connection.
@@ -93,16 +148,22 @@ func (p *process) invoke(order string) (body string, err error) {
 	return string(b), err
 }
 
-// pids of a probe's processes.
-func (p *process) pids(order string) (pid, grandchild int) {
+// probeState is what the probe tells of itself.
+type probeState struct {
+	PID, Invocations int
+	Children         []int
+	LogStream        string
+}
+
+// state runs the probe, which must be well.
+func (p *process) state(order string) (s probeState) {
 	p.t.Helper()
 	body, err := p.invoke(order)
 	var resp struct{ Body string }
-	var s struct{ PID, Grandchild int }
 	if err := errors.Join(err, json.Unmarshal([]byte(body), &resp), json.Unmarshal([]byte(resp.Body), &s)); err != nil {
 		p.t.Fatalf("invoke %s: %s: %v", order, body, err)
 	}
-	return s.PID, s.Grandchild
+	return s
 }
 
 func (p *process) end() int {
@@ -123,45 +184,35 @@ func (p *process) end() int {
 	}
 }
 
-// kill -9 of the emulator leaves no process behind within a second, grandchildren in sessions of their own included.
-func TestKilledEmulatorLeavesNothing(t *testing.T) {
-	p := serveProbe(t)
-	pid, grandchild := p.pids(`{"do":"grandchild"}`)
-	if !alive(pid) || !alive(grandchild) {
-		t.Fatalf("processes %d and %d do not run", pid, grandchild)
+// functionStats is what the control tells of a function.
+type functionStats struct{ Environments, Starting, Idle, Busy, Invocations, ColdStarts int }
+
+func (p *process) stats() functionStats {
+	p.t.Helper()
+	resp, err := http.Get(p.aws + "/_emulate/status")
+	if err != nil {
+		p.t.Fatal(err)
 	}
-	if err := p.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
+	defer resp.Body.Close()
+	var st struct{ Functions []functionStats }
+	if err := json.NewDecoder(resp.Body).Decode(&st); err != nil {
+		p.t.Fatal(err)
 	}
-	p.end()
-	left := []int{pid}
-	if !strings.Contains(p.stderr.String(), "no cgroups") { // which says that such a grandchild is not caught
-		left = append(left, grandchild)
-	}
-	for end := time.Now().Add(time.Second * raceFactor); ; {
-		n := 0
-		for _, pid := range left {
-			if alive(pid) {
-				n++
-			}
-		}
-		if n == 0 {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("of the processes %v %d are left", left, n)
-		}
-		<-time.After(5 * time.Millisecond)
-	}
+	return st.Functions[0]
 }
 
-// alive says whether a process exists and is no zombie.
-func alive(pid int) bool {
-	if syscall.Kill(pid, 0) != nil {
-		return false
+// pause lies between two looks at something that is waited for.
+const pause = 5 * time.Millisecond
+
+// awaitBusy waits until the invocation with this number runs; the one before may look busy for a moment after its answer.
+func (p *process) awaitBusy(invocation int) {
+	p.t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); <-time.After(pause) {
+		if st := p.stats(); st.Busy > 0 && st.Invocations >= invocation {
+			return
+		}
 	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err != nil || !bytes.Contains(stat, []byte(") Z "))
+	p.t.Fatal("no invocation runs")
 }
 
 // An interrupt lets what runs finish; the second one does not.
@@ -178,7 +229,7 @@ func TestInterrupts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := serveProbe(t)
-			p.pids(`{}`)
+			p.state(`{}`)
 			answered := make(chan error, 1)
 			go func() {
 				body, err := p.invoke(`{"sleepMs":3000}`)
@@ -187,10 +238,11 @@ func TestInterrupts(t *testing.T) {
 				}
 				answered <- err
 			}()
-			p.awaitBusy()
+			p.awaitBusy(2)
 			for i, s := range c.signals {
 				if i > 0 {
-					<-time.After(300 * time.Millisecond) // the first has to be seen before
+					p.stderr.await(t, "1 invocation in flight may finish") // the first has been seen
+					<-time.After(sameInterrupt)
 				}
 				if err := p.cmd.Process.Signal(s); err != nil {
 					t.Fatal(err)
@@ -200,36 +252,13 @@ func TestInterrupts(t *testing.T) {
 				t.Errorf("the invocation in flight: %v", err)
 			}
 			if code := p.end(); code != c.code {
-				t.Errorf("exit code %d, want %d\n%s", code, c.code, p.stderr.String())
+				t.Errorf("exit code %d, want %d\n%s", code, c.code, &p.stderr)
 			}
 			if !strings.Contains(p.stderr.String(), "1 invocation in flight may finish") {
-				t.Errorf("standard error does not say what is waited for:\n%s", p.stderr.String())
+				t.Errorf("standard error does not say what is waited for:\n%s", &p.stderr)
 			}
 		})
 	}
-}
-
-// awaitBusy waits until the second invocation runs; the first may look busy for a moment after its answer.
-func (p *process) awaitBusy() {
-	p.t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
-		resp, err := http.Get(p.aws + "/_emulate/status")
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		var st struct {
-			Functions []struct{ Busy, Invocations int }
-		}
-		err = json.NewDecoder(resp.Body).Decode(&st)
-		resp.Body.Close()
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		if f := st.Functions[0]; f.Busy == 1 && f.Invocations == 2 {
-			return
-		}
-	}
-	p.t.Fatal("no invocation runs")
 }
 
 // The ready line is there 100 ms after exec where nothing has to be built.
@@ -247,4 +276,25 @@ func TestReadyLineIsQuick(t *testing.T) {
 		}
 	}
 	t.Errorf("the ready line came after %v, want 100 ms at most", best)
+}
+
+// awaitBuilt waits until the probe is built.
+func (p *process) awaitBuilt() {
+	p.t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); <-time.After(pause) {
+		resp, err := http.Get(p.aws + "/2015-03-31/functions/probe/configuration")
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		var f struct{ State string }
+		err = json.NewDecoder(resp.Body).Decode(&f)
+		resp.Body.Close()
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if f.State == "Active" {
+			return
+		}
+	}
+	p.t.Fatal("the probe is not built")
 }

@@ -24,7 +24,7 @@ import (
 
 // TestMain lets the test binary be the programs that the scripts run: emulate itself, and the handler of their functions.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tests{m}, map[string]func(){
 		"emulate":   main,
 		"bootstrap": handlerMain,
 	})

@@ -25,7 +25,7 @@ type state struct {
 	Answer      string            `json:"answer"`
 	Invocations int               `json:"invocations"` // of this process
 	PID         int               `json:"pid"`
-	Grandchild  int               `json:"grandchild,omitempty"`
+	Children    []int             `json:"children,omitempty"` // that it left behind: one of its own group, one in a session of its own
 	Tmp         int               `json:"tmp"` // invocations that left a mark in /tmp
 	LogStream   string            `json:"logStream"`
 	Ticks       int64             `json:"ticks"` // of a goroutine that ticks every millisecond, with TICK set
@@ -63,12 +63,14 @@ func handle(o order) (response, error) {
 	case "say":
 		fmt.Println("said to standard output")
 		fmt.Fprintln(os.Stderr, "said to standard error")
-	case "grandchild":
-		c := exec.Command("setsid", "sleep", "300")
-		if err := c.Start(); err != nil {
-			return response{}, err
+	case "children":
+		for _, args := range [][]string{{"sleep", "300"}, {"setsid", "sleep", "300"}} {
+			c := exec.Command(args[0], args[1:]...)
+			if err := c.Start(); err != nil {
+				return response{}, err
+			}
+			s.Children = append(s.Children, c.Process.Pid)
 		}
-		s.Grandchild = c.Process.Pid
 	case "environment":
 		s.Environment = map[string]string{}
 		for _, kv := range os.Environ() {
