@@ -60,8 +60,7 @@ func openStore(dir string) (*store, error) {
 			return nil, fmt.Errorf("make the cache folder: %w", err)
 		}
 	}
-	// Node looks for the "type" of a script in the next package.json above it: here it ends, and not in the user's home.
-	if err := os.WriteFile(filepath.Join(dir, "package.json"), []byte("{}\n"), 0o644); err != nil {
+	if err := endPackages(dir); err != nil {
 		return nil, fmt.Errorf("make the cache folder: %w", err)
 	}
 	// Node and esbuild work on real paths; paths in source maps are relative to them.
@@ -71,6 +70,17 @@ func openStore(dir string) (*store, error) {
 	s := &store{dir: dir, used: map[string]time.Time{}, making: map[string]chan struct{}{}}
 	s.timer = time.AfterFunc(touchEvery, s.renew)
 	return s, nil
+}
+
+// endPackages ends Node's search for the "type" of a script, which is in the next package.json above it, at the cache and not in the user's home. The
+// functions of other emulators read the file at any time: it is never changed where it is right, nor seen half written.
+func endPackages(dir string) error {
+	const none = "{}\n"
+	file := filepath.Join(dir, "package.json")
+	if b, err := os.ReadFile(file); err == nil && string(b) == none {
+		return nil
+	}
+	return writeAtomic(filepath.Join(dir, "tmp"), file, []byte(none))
 }
 
 func (s *store) close() {

@@ -52,6 +52,50 @@ func TestStore(t *testing.T) {
 	}
 }
 
+// Functions that run read the cache's package.json: another emulator leaves it alone, or replaces a broken one as a whole.
+func TestPackageJSONOfTheCache(t *testing.T) {
+	dir := realDir(t)
+	file := filepath.Join(dir, "package.json")
+	open := func() os.FileInfo {
+		t.Helper()
+		s, err := openStore(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.close()
+		st, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(file); err != nil || string(b) != "{}\n" || st.Mode()&0o444 != 0o444 {
+			t.Errorf("package.json is %q, %v, with mode %v", b, err, st.Mode())
+		}
+		return st
+	}
+	first := open()
+	if err := os.Chtimes(file, time.Time{}, first.ModTime().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if again := open(); !os.SameFile(first, again) || !again.ModTime().Equal(first.ModTime().Add(-time.Hour)) {
+		t.Error("a second emulator wrote the file again")
+	}
+	if err := os.Truncate(file, 0); err != nil {
+		t.Fatal(err)
+	}
+	held, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	broken, err := held.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mended := open(); os.SameFile(broken, mended) {
+		t.Error("the broken file was written into, so that a reader could find half of it")
+	}
+}
+
 func TestPrune(t *testing.T) {
 	s, err := openStore(realDir(t))
 	if err != nil {
