@@ -5,7 +5,8 @@
 //		resp, err := http.Get(e.URL + "/orders/42")  // through the project's API
 //		…
 //		var total struct{ Sum float64 }
-//		e.Invoke("total", map[string]int{"order": 42}, &total)
+//		err = e.Invoke("total", map[string]int{"order": 42}, &total)
+//		…
 //		if n := e.ColdStarts("total"); n != 1 { … }
 //	}
 //

@@ -27,7 +27,7 @@ app.get("/session", () => ({
   multiValueHeaders: { "Set-Cookie": ["sid=abc; Path=/; Max-Age=345600; HttpOnly", "seen=1; Path=/; Max-Age=60"] },
 }));
 app.get("/query", ({ req }) => ({ x: new URL(req.url).searchParams.getAll("x") }));
-app.get("/path/:name", ({ params }) => ({ name: decodeURIComponent(params.name) }));
+app.get("/path/:name", ({ params }) => ({ name: params.name }));
 app.get("/headers", ({ req }) => ({
   statusCode: 200,
   body: JSON.stringify({ in: (req.headers.get("X-In") ?? "").replace(", ", ",") }),

@@ -32,10 +32,13 @@ func router() *chi.Mux {
 	})
 	r.Get("/query", func(w http.ResponseWriter, r *http.Request) { answer(w, map[string]any{"x": r.URL.Query()["x"]}) })
 	r.Get("/path/{name}", func(w http.ResponseWriter, r *http.Request) {
-		name, err := url.PathUnescape(chi.URLParam(r, "name"))
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
+		name := chi.URLParam(r, "name")
+		if r.URL.RawPath != "" { // then the router matched it, and not the decoded path
+			var err error
+			if name, err = url.PathUnescape(name); err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
 		}
 		answer(w, map[string]any{"name": name})
 	})
