@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"example.com/emulate/emulator"
@@ -289,17 +290,22 @@ func TestReservedConcurrencyThrottles(t *testing.T) {
 		if a.status != http.StatusTooManyRequests {
 			continue
 		}
-		// As recorded from AWS (spec lambda.md §6.2).
-		if want := `{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}`; a.body != want ||
-			a.header.Get("X-Amzn-Errortype") != "TooManyRequestsException" {
-			t.Fatalf("throttle %s with error type %s, want %s", a.body, a.header.Get("X-Amzn-Errortype"), want)
+		// As recorded from AWS (spec lambda.md §6.2), and no header beside these.
+		const body = `{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}`
+		want := http.Header{"Content-Type": {"application/json"}, "X-Amzn-Errortype": {"TooManyRequestsException"}, "Content-Length": {fmt.Sprint(len(body))},
+			"X-Amzn-Requestid": a.header["X-Amzn-Requestid"], "Date": a.header["Date"]}
+		if diff := cmp.Diff(want, a.header); diff != "" || a.body != body || len(want["X-Amzn-Requestid"]) != 1 || len(want["Date"]) != 1 {
+			t.Fatalf("throttle %s, want %s; headers (-want +got):\n%s", a.body, body, diff)
 		}
 	}
 	for _, front := range []struct {
 		kind, path string
 		status     int
 		body       string
-	}{{"rest", "/rest", 500, `{"message": "Internal server error"}`}, {"http", "/http", 503, `{"message":"Service Unavailable"}`}} {
+	}{ // spec apigateway.md §5.4, §2.7
+		{"rest", "/rest", 500, `{"message": "Internal server error"}`},
+		{"http", "/http", 503, `{"message":"Service Unavailable"}`},
+	} {
 		got, answers, _ := burst(t, 20, func(c *http.Client) answer { return get(t, c, w.base(front.kind)+front.path+"?sleepMs=1000") })
 		if got["200"] != 5 || got[fmt.Sprint(front.status)] != 15 {
 			t.Errorf("%s: answers %v, want 5 of 200 and 15 of %d", front.kind, got, front.status)

@@ -3,6 +3,7 @@
 package emulator_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"example.com/emulate/emulator"
+	"example.com/emulate/emulator/config"
 	"example.com/emulate/emulator/telemetry"
 )
 
@@ -156,7 +158,14 @@ func TestConfigurationIsReloaded(t *testing.T) {
 	get(t, http.DefaultClient, url+"/py")
 	from := len(w.seen())
 	w.write("emulate.yaml", reloadConfig+"      GET /new: py\n      GET /broken: nobody\n")
+	w.await(from, "a diagnostic with its place", func(e telemetry.Event) bool {
+		d, ok := e.Record.(config.Diagnostic)
+		return ok && d.Severity == config.Error && d.File == filepath.Join(w.dir, "emulate.yaml") && d.Line == 11 && strings.Contains(d.Message, "nobody")
+	})
 	w.await(from, "reloadFailed", func(e telemetry.Event) bool { return e.Type == telemetry.TypeReloadFailed })
+	if got := get(t, http.DefaultClient, url+"/new"); got.status != 404 {
+		t.Errorf("a route of a wrong configuration answers %d %s", got.status, got.body)
+	}
 	if got := get(t, http.DefaultClient, url+"/py"); got.body != "1" || got.header.Get("count") != "2" {
 		t.Errorf("after a wrong configuration: %d %q, invocation %s; want the old project to serve on", got.status, got.body, got.header.Get("count"))
 	}
@@ -168,6 +177,67 @@ func TestConfigurationIsReloaded(t *testing.T) {
 	}
 	if got := get(t, http.DefaultClient, url+"/js"); got.status != 404 {
 		t.Errorf("a removed route answers %d", got.status)
+	}
+}
+
+// Functions come and go with the configuration. A changed one gets new environments, where the change concerns them; the others keep theirs.
+func TestFunctionsComeAndGo(t *testing.T) {
+	w := serveTwo(t)
+	url := w.base("http")
+	count := func(path, want string) {
+		t.Helper()
+		if got := get(t, http.DefaultClient, url+path); got.status != 200 || got.header.Get("count") != want {
+			t.Errorf("%s answers %d %s, invocation %s of its environment, want %s", path, got.status, got.body, got.header.Get("count"), want)
+		}
+	}
+	change := func(config string, functions ...string) {
+		t.Helper()
+		from := len(w.seen())
+		w.write("emulate.yaml", config)
+		w.reloads(from, functions...)
+	}
+	count("/py", "1")
+	count("/js", "1")
+
+	w.write("more/app.py", pyHandler("more"))
+	more := strings.Replace(reloadConfig, "functions:\n", "functions:\n  more: { code: ./more, runtime: python3.13, handler: app.handler }\n", 1) + "      GET /more: more\n"
+	change(more, "more")
+	count("/more", "1")
+	count("/py", "2")
+
+	change(strings.Replace(more, "handler: index.handler", "handler: index.handler, environment: { COLOUR: blue }", 1), "js")
+	count("/js", "1")
+	count("/py", "3")
+	count("/more", "2")
+
+	// A limit is the function's, not its environments'.
+	change(strings.Replace(more, "  py: {", "  py: { reservedConcurrency: 0,", 1), "js")
+	if got := get(t, http.DefaultClient, url+"/py"); got.status != 503 {
+		t.Errorf("with a reserved concurrency of 0 /py answers %d", got.status)
+	}
+	change(more)
+	count("/py", "4")
+
+	change(reloadConfig)
+	if got := get(t, http.DefaultClient, url+"/more"); got.status != 404 {
+		t.Errorf("a removed route answers %d", got.status)
+	}
+	var refused *emulator.InvokeError
+	if _, err := w.Invoke(t.Context(), "more", []byte("{}")); !errors.As(err, &refused) || refused.Type != "ResourceNotFoundException" {
+		t.Errorf("invoke of a removed function: %v", err)
+	}
+	count("/py", "5")
+	change(more, "more")
+	count("/more", "1")
+	if st := w.Stats(); len(st) != 3 {
+		t.Errorf("stats of %d functions, want 3", len(st))
+	}
+	// Its code is watched like that of the others.
+	from := len(w.seen())
+	w.write("more/app.py", pyHandler("still more"))
+	w.reloads(from, "more")
+	if got := get(t, http.DefaultClient, url+"/more"); got.body != "still more" {
+		t.Errorf("answer %q after an edit", got.body)
 	}
 }
 
