@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,7 +77,9 @@ func TestCallers(t *testing.T) {
 func run(args ...string) func(*testing.T) called {
 	return func(t *testing.T) (got called) {
 		t.Helper()
-		out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).Output()
+		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+		cmd.Env = plainEnv()
+		out, err := cmd.Output()
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
 			t.Fatalf("%s: %v (run make tools?)\n%s", args[0], err, exit.Stderr)
@@ -86,6 +89,14 @@ func run(args ...string) func(*testing.T) called {
 		}
 		return got
 	}
+}
+
+// plainEnv is the environment without what the person who runs the tests has set up for AWS, or for a proxy.
+func plainEnv() []string {
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "AWS_") || strings.HasPrefix(strings.ToUpper(v), "HTTP_PROXY=") || strings.HasPrefix(strings.ToUpper(v), "ALL_PROXY=")
+	})
+	return append(env, "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
 }
 
 func callWithGo(t *testing.T, endpoint string) (got called) {

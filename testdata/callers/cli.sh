@@ -5,10 +5,11 @@ set -u
 call() { AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b AWS_MAX_ATTEMPTS=1 AWS_PAGER= "$aws" --endpoint-url "$endpoint" --region us-east-1 lambda invoke "$@"; }
 endpoint=$1 aws=$2
 payload=$(mktemp)
+trap 'rm -f "$payload"' EXIT
 answer=$(call --function-name echo --payload '{"n":1}' --log-type Tail "$payload") || exit 1
 missing=$(call --function-name missing /dev/null 2>&1)
 throttled=$(call --function-name none /dev/null 2>&1)
-python3 - "$answer" "$payload" "$missing" "$throttled" <<'PYTHON'
+"$(dirname "$aws")/python" - "$answer" "$payload" "$missing" "$throttled" <<'PYTHON'
 import base64, json, re, sys
 
 answer, payload = json.loads(sys.argv[1]), json.load(open(sys.argv[2]))
@@ -19,4 +20,3 @@ if "(TooManyRequestsException)" in sys.argv[4]:
     out["throttled"] = "by name"  # the CLI does not show the reason
 print(json.dumps(out))
 PYTHON
-rm -f "$payload"
