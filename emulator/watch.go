@@ -21,6 +21,7 @@ import (
 // own folder may still be that invocation's.
 const (
 	quiet    = 10 * time.Millisecond
+	empty    = 200 * time.Millisecond // while a file is empty, which mostly means that it is being written
 	maxQuiet = 500 * time.Millisecond
 	ownWrite = 250 * time.Millisecond
 )
@@ -172,7 +173,7 @@ func (w *watcher) run() {
 				}
 			}
 			if time.Since(since) < maxQuiet {
-				timer.Reset(quiet)
+				timer.Reset(quietAfter(ev.Name))
 			}
 		case err, ok := <-w.fs.Errors:
 			if !ok {
@@ -190,6 +191,14 @@ func (w *watcher) run() {
 			config, names, pending = false, nil, false
 		}
 	}
+}
+
+// quietAfter is how long nothing may follow a change of path before the reload begins.
+func quietAfter(path string) time.Duration {
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Size() == 0 {
+		return empty
+	}
+	return quiet
 }
 
 // expect lets requests of a function wait for the build that is about to come.

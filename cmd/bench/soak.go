@@ -26,7 +26,7 @@ var misdeeds = []misdeed{
 	{"exit", `Runtime exited with error: exit status 3`, 1_000},
 	{"crash", `Runtime exited with error: signal: killed`, 1_000},
 	{"big", `"errorType":"Function.ResponseSizeTooLarge"`, 200},
-	{"hang", `Task timed out after 1.00 seconds`, 100},
+	{"hang", `Task timed out after 3.00 seconds`, 100},
 }
 
 // soak sends n invocations through 16 connections, failures among them, and checks every answer; then it checks that nothing was lost or left.
@@ -35,7 +35,7 @@ func (b *bench) soak(n int) error {
 	if err := os.MkdirAll(project, 0o755); err != nil {
 		return err
 	}
-	file := fmt.Sprintf("functions:\n  bench:\n    code: %s\n    runtime: provided.al2023\n    timeout: 1\n", filepath.Dir(b.handler))
+	file := fmt.Sprintf("functions:\n  bench:\n    code: %s\n    runtime: provided.al2023\n    timeout: 3\n", filepath.Dir(b.handler))
 	if err := os.WriteFile(filepath.Join(project, "emulate.yaml"), []byte(file), 0o644); err != nil {
 		return err
 	}
