@@ -26,7 +26,7 @@ type state struct {
 	Invocations int               `json:"invocations"` // of this process
 	PID         int               `json:"pid"`
 	Children    []int             `json:"children,omitempty"` // that it left behind: one of its own group, one in a session of its own
-	Tmp         int               `json:"tmp"` // invocations that left a mark in /tmp
+	Tmp         int               `json:"tmp"`                // invocations that left a mark in /tmp
 	LogStream   string            `json:"logStream"`
 	Ticks       int64             `json:"ticks"` // of a goroutine that ticks every millisecond, with TICK set
 	Environment map[string]string `json:"environment,omitempty"`
