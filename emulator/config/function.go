@@ -88,7 +88,7 @@ func (r *functionReader) runtime(runtime, handler string) {
 	if v := r.value(runtime); r.require(runtime, hint) && v != nil && v.isScalar() {
 		r.f.Runtime = v.text
 		r.checkRuntime(runtime, v.text)
-	} else if v != nil {
+	} else if v != nil && !v.isScalar() {
 		r.wrongType(v, runtime, "text")
 	}
 	hint = ""
@@ -96,9 +96,7 @@ func (r *functionReader) runtime(runtime, handler string) {
 		hint = "provided runtimes ignore it, but AWS wants it: " + handler + ": bootstrap"
 	}
 	if r.require(handler, hint) {
-		if r.f.Handler = r.text(handler); r.f.Handler == "" && r.value(handler) != nil && r.value(handler).isScalar() {
-			r.errorf(r.key(handler), "wrong-value", hint, "%s is empty", handler)
-		}
+		r.f.Handler = r.text(handler)
 	}
 }
 

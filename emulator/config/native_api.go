@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -12,7 +13,8 @@ func (n *nativeFile) api(fl *field, opts Options) {
 	n.project.APIs = append(n.project.APIs, api)
 	api.Kind = APIKind(p.enum("kind", string(HTTP), string(REST), string(HTTP)))
 	api.Name = or(p.text("name"), fl.name)
-	api.Stages = p.stages(api.Kind, opts.Stage)
+	api.Stages = p.stages(api.Kind)
+	api.chooseStage(opts.Stage)
 	api.BinaryMediaTypes = p.texts("binaryMediaTypes")
 	if api.Kind == HTTP {
 		api.CORS = p.cors()
@@ -64,12 +66,15 @@ func (p *props) restCORS(api *API) {
 }
 
 // stages reads stage (one name) or stages (a list of names, or a map of names to {variables}); variables are those of every stage.
-func (p *props) stages(kind APIKind, override string) []Stage {
+func (p *props) stages(kind APIKind) []Stage {
 	fallback := map[APIKind]string{REST: "Prod", HTTP: "$default"}[kind]
 	shared := p.textMap("variables")
 	var stages []Stage
 	add := func(at *node, name string, variables map[string]string) {
 		p.checkStageName(at, kind, name)
+		if slices.ContainsFunc(stages, func(s Stage) bool { return s.Name == name }) {
+			p.errorf(at, "wrong-value", "", "the stage %q is given twice", name)
+		}
 		if variables == nil {
 			variables = shared
 		}
@@ -84,17 +89,14 @@ func (p *props) stages(kind APIKind, override string) []Stage {
 			add(f.key, f.name, s.textMap("variables"))
 		}
 	case v != nil:
-		for i, name := range p.texts("stages") {
-			add(v.items[min(i, len(v.items)-1)], name, nil)
+		for _, it := range p.scalars("stages") {
+			add(it, it.text, nil)
 		}
 	case p.has("stage"):
 		add(p.raw("stage"), p.text("stage"), nil)
 	}
 	if len(stages) == 0 {
 		stages = []Stage{{Name: fallback, Variables: shared}}
-	}
-	if override != "" && stages[0].Name != "$default" {
-		stages[0].Name = override
 	}
 	return stages
 }

@@ -212,20 +212,29 @@ func (p *props) list(name string) []*node {
 
 // texts reads a list of scalars; one scalar alone counts as a list of one, as CloudFormation takes it.
 func (p *props) texts(name string) []string {
+	var texts []string
+	for _, it := range p.scalars(name) {
+		texts = append(texts, it.text)
+	}
+	return texts
+}
+
+// scalars is texts with the places of the items.
+func (p *props) scalars(name string) []*node {
 	v := p.value(name)
 	if v != nil && v.isScalar() {
-		return []string{v.text}
+		return []*node{v}
 	}
-	var texts []string
+	var scalars []*node
 	for _, it := range p.list(name) {
 		switch {
 		case it.isScalar():
-			texts = append(texts, it.text)
+			scalars = append(scalars, it)
 		case it.kind != unknownKind:
 			p.wrongType(it, "an item of "+name, "text")
 		}
 	}
-	return texts
+	return scalars
 }
 
 // textMap reads a map of scalars, such as variables or tags.
@@ -259,10 +268,17 @@ func (p *props) nested(name string) *props {
 	return open(p.scope, v, p.key(name), p.row.typ+"."+name, literal)
 }
 
-// require reports a property that is not given.
+// require reports a property that is not given, or is empty text.
 func (p *props) require(name, hint string) bool {
-	if p.has(name) {
-		return true
+	if v := p.node.get(name); v != nil {
+		v = p.eval(v, p.scope)
+		if v != nil && v.kind == stringKind && v.text == "" {
+			p.errorf(p.key(name), "wrong-value", hint, "%s is empty", name)
+			return false
+		}
+		if v != nil {
+			return true
+		}
 	}
 	if slices.Contains(p.misspelt, name) {
 		return false
