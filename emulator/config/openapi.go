@@ -202,7 +202,7 @@ func (d *openAPIDocument) operation(path string, pathKey *node, f *field) {
 	}
 	d.b.checkTree(pathKey, &r)
 	r.OperationName = p.text("operationId")
-	if !p.has("x-amazon-apigateway-integration") {
+	if !p.has("x-amazon-apigateway-integration") && !slices.Contains(p.misspelt, "x-amazon-apigateway-integration") {
 		d.b.pending = append(d.b.pending, &operation{at: f.key, route: r})
 		return
 	}
