@@ -30,7 +30,10 @@ var probes = map[family][]string{
 	python: {"-c", `import sys; sys.stdout.write(sys.executable + "\n" + ".".join(map(str, sys.version_info[:3])))`},
 }
 
-const probeTimeout = 20 * time.Second
+// probeTimeout is only for a program that hangs: version managers' shims are slow, and on a busy machine slower.
+const probeTimeout = time.Minute
+
+var errNoAnswer = fmt.Errorf("no answer within %v", probeTimeout)
 
 // find looks for the runtime's interpreter on PATH: the one of the version asked for, else the language's default one.
 func (i *interpreters) find(ctx context.Context, r runtime) (interpreter, error) {
@@ -77,13 +80,16 @@ func (i *interpreters) tell(r runtime) bool {
 }
 
 func probe(ctx context.Context, path string, r runtime) (interpreter, error) {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, probeTimeout, errNoAnswer)
 	defer cancel()
 	var stdout, stderr strings.Builder
 	cmd := exec.CommandContext(ctx, path, probes[r.family]...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return interpreter{}, fmt.Errorf("%s: %w", path, context.Cause(ctx)) // and not that it was killed
+		}
 		return interpreter{}, fmt.Errorf("%s: %w: %s", path, err, firstLine(stderr.String()))
 	}
 	real, version, ok := strings.Cut(stdout.String(), "\n")

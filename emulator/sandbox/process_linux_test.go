@@ -426,6 +426,18 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// An interpreter that hangs is not called missing.
+func TestProbeOfAHangingInterpreter(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "python3")
+	write(t, file, "#!/bin/sh\nexec sleep 600\n")
+	enough := errors.New("enough")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, enough)
+	defer cancel()
+	if _, err := probe(ctx, file, runtime{family: python}); !errors.Is(err, enough) || err.Error() != file+": enough" {
+		t.Errorf("error %v, want %s: enough", err, file)
+	}
+}
+
 func TestFindCgroup(t *testing.T) {
 	const table = `30 1 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw
 41 31 0:38 / /sys/fs/cgroup/uni\040fied rw,relatime shared:9 - cgroup2 cgroup2 rw
