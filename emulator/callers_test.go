@@ -31,7 +31,7 @@ type called struct {
 func TestCallers(t *testing.T) {
 	dir := t.TempDir()
 	config := "functions:\n" +
-		"  echo: { runtime: python3.13, inline: \"def handler(event, context):\\n    print('said')\\n    return event\\n\" }\n" +
+		"  echo: { runtime: python3.13, inline: \"def handler(event, context):\\n    print('said')\\n    return event\\n\", timeout: 60 }\n" +
 		"  none: { runtime: python3.13, inline: \"def handler(event, context):\\n    return event\\n\", reservedConcurrency: 0 }\n"
 	if err := os.WriteFile(filepath.Join(dir, "emulate.yaml"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)

@@ -35,10 +35,12 @@ const config = `functions:
     code: .
     runtime: python3.13
     handler: app.handler
+    timeout: 60
   none:
     code: .
     runtime: python3.13
     handler: app.handler
+    timeout: 60
     reservedConcurrency: 0
 apis:
   web:

@@ -126,7 +126,7 @@ func TestLogOfATest(t *testing.T) {
 func TestLogTellsWhy(t *testing.T) {
 	t.Parallel()
 	dir := project(t, `functions:
-  odd: { code: ., runtime: python3.7, handler: app.handler }
+  odd: { code: ., runtime: python3.7, handler: app.handler, timeout: 29 }
   none: { code: ., runtime: python3.13, handler: app.handler, reservedConcurrency: 0 }
 apis:
   web:
