@@ -105,7 +105,7 @@ func TestKilledHandler(t *testing.T) {
 		err error
 	}
 	done := make(chan result)
-	from := len(w.seen())
+	from := w.now()
 	go func() {
 		r, err := w.Invoke(t.Context(), "probe", []byte(`{"sleepMs":8000}`))
 		done <- result{r, err}

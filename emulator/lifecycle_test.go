@@ -128,7 +128,7 @@ func TestEventInvocations(t *testing.T) {
 		})
 	}
 	ran(send(`{"n":1}`), `{"n":1}`)
-	from := len(w.seen())
+	from := w.now()
 	w.write("f/index.ts", "export const handler = async (")
 	w.await(from, "reloadFailed", func(e telemetry.Event) bool { return e.Type == telemetry.TypeReloadFailed })
 	id := send(`{"n":2}`)
@@ -165,7 +165,7 @@ func TestCloseInMidInvoke(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := serveProbe(t, "", nil)
 			s, _ := w.invoke(`{}`)
-			from := len(w.seen())
+			from := w.now()
 			answered := make(chan error, 1)
 			go func() {
 				_, err := w.Invoke(t.Context(), "probe", fmt.Appendf(nil, `{"sleepMs":%d}`, c.sleepMS))

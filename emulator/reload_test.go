@@ -63,14 +63,14 @@ func TestEditsAreAnsweredByTheNewCode(t *testing.T) {
 				t.Fatalf("%s answers %d %q, want %d", f, got.status, got.body, i)
 			}
 		}
-		from := len(w.seen())
+		from := w.now()
 		w.write("py/app.py", pyHandler(fmt.Sprint(i+1)))
 		w.reloads(from, "py")
 		// js was not touched: its environment goes on.
 		if got := get(t, http.DefaultClient, url+"/js"); got.header.Get("count") != "2" {
 			t.Errorf("js: invocation %s of its environment, want 2", got.header.Get("count"))
 		}
-		from = len(w.seen())
+		from = w.now()
 		// As editors save: another file, renamed over the old one.
 		w.write("js/index.mjs.tmp", jsHandler(fmt.Sprint(i+1)))
 		if err := os.Rename(filepath.Join(w.dir, "js/index.mjs.tmp"), filepath.Join(w.dir, "js/index.mjs")); err != nil {
@@ -87,13 +87,13 @@ func TestNewFoldersAreWatched(t *testing.T) {
 	if got := get(t, http.DefaultClient, url); got.status != 500 {
 		t.Fatalf("without its module the function answers %d", got.status)
 	}
-	from := len(w.seen())
+	from := w.now()
 	w.write("py/lib/text.py", "TEXT = 'a'\n")
 	w.reloads(from, "py")
 	if got := get(t, http.DefaultClient, url); got.body != "a" {
 		t.Fatalf("answer %d %q, want a", got.status, got.body)
 	}
-	from = len(w.seen())
+	from = w.now()
 	w.write("py/lib/text.py", "TEXT = 'bc'\n")
 	w.reloads(from, "py")
 	if got := get(t, http.DefaultClient, url); got.body != "bc" {
@@ -131,7 +131,7 @@ func TestFailedBuildIsToldUntilItIsMended(t *testing.T) {
 	if got := get(t, http.DefaultClient, probe); !strings.Contains(got.body, `"answer":"1"`) {
 		t.Fatalf("answer %d %s", got.status, got.body)
 	}
-	from := len(w.seen())
+	from := w.now()
 	copyProbe(t, sources, `undefinedName`)
 	w.await(from, "reloadFailed", func(e telemetry.Event) bool { return e.Type == telemetry.TypeReloadFailed })
 	got := get(t, http.DefaultClient, probe)
@@ -144,7 +144,7 @@ func TestFailedBuildIsToldUntilItIsMended(t *testing.T) {
 	if got := get(t, http.DefaultClient, w.base("rest")+"/prod/other"); got.body != "here" {
 		t.Errorf("another function answers %d %q", got.status, got.body)
 	}
-	from = len(w.seen())
+	from = w.now()
 	copyProbe(t, sources, `"2"`)
 	w.reloads(from, "probe")
 	if got := get(t, http.DefaultClient, probe); !strings.Contains(got.body, `"answer":"2"`) {
@@ -156,7 +156,7 @@ func TestConfigurationIsReloaded(t *testing.T) {
 	w := serveTwo(t)
 	url := w.base("http")
 	get(t, http.DefaultClient, url+"/py")
-	from := len(w.seen())
+	from := w.now()
 	w.write("emulate.yaml", reloadConfig+"      GET /new: py\n      GET /broken: nobody\n")
 	w.await(from, "a diagnostic with its place", func(e telemetry.Event) bool {
 		d, ok := e.Record.(config.Diagnostic)
@@ -169,7 +169,7 @@ func TestConfigurationIsReloaded(t *testing.T) {
 	if got := get(t, http.DefaultClient, url+"/py"); got.body != "1" || got.header.Get("count") != "2" {
 		t.Errorf("after a wrong configuration: %d %q, invocation %s; want the old project to serve on", got.status, got.body, got.header.Get("count"))
 	}
-	from = len(w.seen())
+	from = w.now()
 	w.write("emulate.yaml", strings.Replace(reloadConfig, "      GET /js: js\n", "      GET /new: py\n", 1))
 	w.await(from, "reloaded", func(e telemetry.Event) bool { return e.Type == telemetry.TypeReloaded })
 	if got := get(t, http.DefaultClient, url+"/new"); got.body != "1" || got.header.Get("count") != "3" {
@@ -192,7 +192,7 @@ func TestFunctionsComeAndGo(t *testing.T) {
 	}
 	change := func(config string, functions ...string) {
 		t.Helper()
-		from := len(w.seen())
+		from := w.now()
 		w.write("emulate.yaml", config)
 		w.reloads(from, functions...)
 	}
@@ -233,7 +233,7 @@ func TestFunctionsComeAndGo(t *testing.T) {
 		t.Errorf("stats of %d functions, want 3", len(st))
 	}
 	// Its code is watched like that of the others.
-	from := len(w.seen())
+	from := w.now()
 	w.write("more/app.py", pyHandler("still more"))
 	w.reloads(from, "more")
 	if got := get(t, http.DefaultClient, url+"/more"); got.body != "still more" {
@@ -288,7 +288,7 @@ func TestHandlerThatWritesIntoItsFolder(t *testing.T) {
 			if state, err := os.ReadFile(filepath.Join(w.dir, "f/state.json")); err != nil || len(state) != 20 {
 				t.Fatalf("the handler wrote %q (%v)", state, err)
 			}
-			from := len(w.seen())
+			from := w.now()
 			w.write("f/"+c.file, fmt.Sprintf(c.code, "2"))
 			w.reloads(from, "f")
 			if got := get(t, http.DefaultClient, url); got.body != "2" || got.header.Get("count") != "1" {
@@ -309,13 +309,13 @@ func TestDataOfABuiltFunction(t *testing.T) {
 		if got := get(t, http.DefaultClient, w.base("http")+"/ts"); got.body != fmt.Sprint(i) {
 			t.Fatalf("answer %d %q, want %d", got.status, got.body, i)
 		}
-		from := len(w.seen())
+		from := w.now()
 		w.write("ts/text.json", fmt.Sprintf(`{"text":"%d"}`, i+1))
 		w.reloads(from, "ts")
 	}
 }
 
-// 200 reloads under 16 connections of load: no request fails.
+// 200 reloads under 16 connections of load, every fourth of the configuration: no request fails, and what is sent after a reload is answered by it.
 func TestReloadsUnderLoad(t *testing.T) {
 	w := serveTwo(t)
 	url := w.base("http") + "/js"
@@ -348,9 +348,18 @@ func TestReloadsUnderLoad(t *testing.T) {
 	}
 	began := time.Now()
 	for i := range 200 {
-		from := len(w.seen())
-		w.write("js/index.mjs", jsHandler(fmt.Sprint("edit ", i)))
+		from := w.now()
+		if i%4 == 3 {
+			w.write("emulate.yaml", strings.Replace(reloadConfig, "handler: index.handler", fmt.Sprintf("handler: index.handler, environment: { EDIT: %d }", i), 1))
+		} else {
+			w.write("js/index.mjs", jsHandler(fmt.Sprint("edit ", i)))
+		}
 		w.reloads(from, "js")
+		if i%20 == 0 {
+			if got := get(t, client, url); got.body != fmt.Sprint("edit ", i) {
+				t.Fatalf("after edit %d the answer is %q", i, got.body)
+			}
+		}
 		select {
 		case <-answered:
 		case <-time.After(20 * time.Second):
@@ -360,5 +369,15 @@ func TestReloadsUnderLoad(t *testing.T) {
 	stop.Store(true)
 	wg.Wait()
 	client.CloseIdleConnections()
+	for _, e := range w.seen() {
+		if a, ok := e.Record.(*telemetry.Access); ok && a.Status != http.StatusOK {
+			t.Errorf("request %s failed: %+v", e.RequestID, a)
+			for _, l := range w.seen() {
+				if l.RequestID == e.RequestID {
+					t.Logf("%s %+v", l.Type, l.Record)
+				}
+			}
+		}
+	}
 	t.Logf("200 reloads in %v, %d requests meanwhile", time.Since(began).Round(time.Millisecond), requests.Load())
 }

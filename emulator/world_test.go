@@ -143,6 +143,14 @@ func (w *world) await(from int, what string, is func(telemetry.Event) bool) tele
 	}
 }
 
+// now is the number of the next event.
+func (w *world) now() int {
+	w.Flush()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.events)
+}
+
 func (w *world) seen() []telemetry.Event {
 	w.Flush()
 	w.mu.Lock()
