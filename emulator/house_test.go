@@ -10,6 +10,7 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -37,34 +38,70 @@ var mayImport = map[string][]string{
 	"emulator/telemetry":    {},
 }
 
+// Every package keeps to the table, on every system that has files of its own: what it imports, and what comes with that.
 func TestImportsFollowTheRequest(t *testing.T) {
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		seen := 0
+		for _, p := range list(t, system) {
+			name, ours := strings.CutPrefix(p.ImportPath, module)
+			if !ours {
+				continue
+			}
+			seen++
+			allowed, known := mayImport[name]
+			if !known {
+				t.Errorf("package %s is not in the table", name)
+			}
+			for _, imported := range p.Imports {
+				if i, ours := strings.CutPrefix(imported, module); ours && !slices.Contains(allowed, i) {
+					t.Errorf("%s imports %s on %s: the table does not allow it", name, i, system)
+				}
+				if (imported+"/" == docker || strings.HasPrefix(imported, docker)) && name != "emulator/docker" {
+					t.Errorf("%s imports %s on %s: only emulator/docker may", name, imported, system)
+				}
+			}
+			for _, dep := range p.Deps {
+				if i, ours := strings.CutPrefix(dep, module); ours && !reaches(name, i) {
+					t.Errorf("%s depends on %s on %s: no way of the table leads there", name, i, system)
+				}
+			}
+		}
+		if seen != len(mayImport) {
+			t.Errorf("%d packages on %s, the table has %d", seen, system, len(mayImport))
+		}
+	}
+}
+
+const docker = "github.com/docker/docker/"
+
+// reaches says whether the table lets a package depend on another, directly or not.
+func reaches(from, to string) bool {
+	return slices.ContainsFunc(mayImport[from], func(next string) bool { return next == to || reaches(next, to) })
+}
+
+// listed is what go list tells of a package; imports of tests are not in it.
+type listed struct {
+	ImportPath    string
+	Imports, Deps []string
+}
+
+// list is our packages and all that they depend on.
+func list(t *testing.T, system string) (packages []listed) {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Imports,Deps", module+"...")
+	cmd.Env = append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0")
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("go list for %s: %v", system, err)
 	}
 	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
-		var p struct {
-			ImportPath string
-			Imports    []string
-		}
+		var p listed
 		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-			return
+			return packages
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		name := strings.TrimPrefix(p.ImportPath, module)
-		allowed, known := mayImport[name]
-		if !known {
-			t.Errorf("package %s is not in the table", name)
-		}
-		for _, imported := range p.Imports {
-			if ours, ok := strings.CutPrefix(imported, module); ok && !slices.Contains(allowed, ours) {
-				t.Errorf("%s imports %s: the table does not allow it", name, ours)
-			}
-			if imported == "github.com/docker/docker" || strings.HasPrefix(imported, "github.com/docker/docker/") {
-				t.Errorf("%s imports %s: only emulator/docker may", name, imported)
-			}
-		}
+		packages = append(packages, p)
 	}
 }
 
@@ -99,7 +136,8 @@ func TestHabits(t *testing.T) {
 		test := strings.HasSuffix(path, "_test.go")
 		dir := filepath.Dir(path)
 		packages[dir] = true
-		documented[dir] = documented[dir] || f.Doc != nil && !test
+		// A command's page is its usage; every other package has a file for how the data goes through it.
+		documented[dir] = documented[dir] || f.Doc != nil && (filepath.Base(path) == "doc.go" || f.Name.Name == "main" && !test)
 		bubble := usesSynctest(f)
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
@@ -121,7 +159,7 @@ func TestHabits(t *testing.T) {
 	}
 	for dir := range packages {
 		if !documented[dir] {
-			t.Errorf("%s: the package has no documentation", dir)
+			t.Errorf("%s: the package has no doc.go", dir)
 		}
 	}
 }
@@ -156,13 +194,42 @@ func TestExportedNamesAreDocumented(t *testing.T) {
 		for _, f := range p.Funcs {
 			undocumented("func", f.Name, f.Doc)
 		}
+		values := slices.Concat(p.Consts, p.Vars)
 		for _, typ := range p.Types {
 			undocumented("type", typ.Name, typ.Doc)
 			for _, f := range typ.Funcs {
 				undocumented("func", f.Name, f.Doc)
 			}
+			for _, m := range typ.Methods {
+				if !wellKnown[m.Name] {
+					undocumented("method", typ.Name+"."+m.Name, m.Doc)
+				}
+			}
+			values = append(values, slices.Concat(typ.Consts, typ.Vars)...)
+		}
+		for _, v := range values {
+			undocumented("value", strings.Join(v.Names, ", "), valueDoc(v))
 		}
 	}
+}
+
+// wellKnown are methods whose name says what the standard library promises of them.
+var wellKnown = map[string]bool{"Error": true, "Unwrap": true, "String": true, "ServeHTTP": true, "MarshalJSON": true, "UnmarshalJSON": true}
+
+// valueDoc is the text of a group of constants or variables, or else of each of its exported names.
+func valueDoc(v *doc.Value) string {
+	if v.Doc != "" {
+		return v.Doc
+	}
+	var text string
+	for _, s := range v.Decl.Specs {
+		s := s.(*ast.ValueSpec)
+		if s.Doc == nil && s.Comment == nil && slices.ContainsFunc(s.Names, func(n *ast.Ident) bool { return n.IsExported() }) {
+			return ""
+		}
+		text += s.Doc.Text() + s.Comment.Text()
+	}
+	return text
 }
 
 // Only emulator and emulatortest are a promise to users, so no other package's types stand in their signatures, but for config's and telemetry's.
@@ -194,8 +261,15 @@ func TestPublicSignatures(t *testing.T) {
 				}
 			case *ast.GenDecl:
 				for _, s := range d.Specs {
-					if ts, ok := s.(*ast.TypeSpec); ok && ts.Name.IsExported() {
-						checkFields(ts, check)
+					switch s := s.(type) {
+					case *ast.TypeSpec:
+						if s.Name.IsExported() {
+							checkFields(s, check)
+						}
+					case *ast.ValueSpec:
+						if s.Type != nil && slices.ContainsFunc(s.Names, func(n *ast.Ident) bool { return n.IsExported() }) {
+							check(s.Names[0].Name, s.Type)
+						}
 					}
 				}
 			}
@@ -220,6 +294,9 @@ func checkFields(ts *ast.TypeSpec, check func(string, ast.Node)) {
 		return
 	}
 	for _, field := range st.Fields.List {
+		if len(field.Names) == 0 { // embedded: its methods are the type's own
+			check(ts.Name.Name, field.Type)
+		}
 		for _, name := range field.Names {
 			if name.IsExported() {
 				check(ts.Name.Name+"."+name.Name, field.Type)
