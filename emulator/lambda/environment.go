@@ -86,6 +86,7 @@ type failure struct {
 	body      []byte // what the runtime posted; handed on verbatim
 	status    telemetry.Status
 	platform  error // not the function's fault
+	init      bool  // in an INIT: the invocation has not reached the function
 }
 
 func (s *Service) newEnvironment(d fleet.Decision) *Environment {
@@ -405,7 +406,9 @@ func (e *Environment) timedOut() {
 	case e.phase == initializing && e.initPhase == telemetry.PhaseInit && time.Since(e.exists) >= initTimeout:
 		acts = e.failLocked(fleet.InitTimeout, &failure{status: telemetry.TimedOut})
 	case e.phase == initializing && e.initPhase == telemetry.PhaseInvoke && e.bound != nil && time.Since(e.bound.began) >= e.cfg.Timeout:
-		acts = e.failLocked(fleet.Timeout, timeoutFailure(e.cfg.Timeout))
+		why := timeoutFailure(e.cfg.Timeout)
+		why.init = true
+		acts = e.failLocked(fleet.Timeout, why)
 	case e.phase == serving && e.cur != nil && time.Since(e.cur.began) >= e.cfg.Timeout:
 		e.server.Expire(e.cur.event.RequestID)
 		acts = e.failLocked(fleet.Timeout, timeoutFailure(e.cfg.Timeout))

@@ -197,7 +197,7 @@ func (s *Service) fail(r *request, e *Environment, cause fleet.Cause) {
 		why = e.failure
 	}
 	status, errorType := telemetry.Failure, "Sandbox.Failure"
-	if why != nil && cause != fleet.Crash && cause != fleet.Timeout && e.outdated() {
+	if why != nil && (why.init || cause != fleet.Crash && cause != fleet.Timeout) && e.outdated() {
 		s.again(r, e)
 		return
 	}
