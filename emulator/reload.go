@@ -201,13 +201,17 @@ func (e *Emulator) buildOne(f *config.Function, number int) built {
 		s.inputs = inputs
 		s.inPlace = err == nil && slices.ContainsFunc(inputs, func(in string) bool { return within(in, code.Dir) })
 	}
+	var watched []string // a build that failed early has read nothing: then it is what the last one read
+	if s != nil {
+		watched = s.inputs
+	}
 	e.mu.Unlock()
 	switch {
 	case !current || e.ctx.Err() != nil:
 		return built{function: f.Name}
 	case err != nil:
 		if e.watcher != nil {
-			e.watcher.add(inputs)
+			e.watcher.add(watched)
 		}
 		e.lambda.BuildFailed(f, err)
 		var broken *brokenError

@@ -101,6 +101,46 @@ func TestNewFoldersAreWatched(t *testing.T) {
 	}
 }
 
+// A folder that goes and comes again, as with a change of branches, and one that a link leads to, are watched as well.
+func TestFoldersThatComeAgain(t *testing.T) {
+	real := t.TempDir()
+	sources := &world{t: t, dir: real}
+	sources.write("app.py", pyHandler("1"))
+	dir := t.TempDir()
+	if err := os.Symlink(real, filepath.Join(dir, "linked")); err != nil {
+		t.Fatal(err)
+	}
+	config := strings.Replace(reloadConfig, "./py", filepath.Join(dir, "linked"), 1)
+	config = strings.Replace(config, "./js", "./src/js", 1)
+	w := serve(t, map[string]string{"emulate.yaml": config, "src/js/index.mjs": jsHandler("1")}, watching)
+	answers := func(path, want string) {
+		t.Helper()
+		if got := get(t, http.DefaultClient, w.base("http")+path); got.status != 200 || got.body != want {
+			t.Errorf("%s answers %d %q, want %q", path, got.status, got.body, want)
+		}
+	}
+	answers("/py", "1")
+	from := w.now()
+	sources.write("app.py", pyHandler("2"))
+	w.reloads(from, "py")
+	answers("/py", "2")
+
+	answers("/js", "1")
+	from = w.now()
+	if err := os.RemoveAll(filepath.Join(w.dir, "src")); err != nil {
+		t.Fatal(err)
+	}
+	w.await(from, "reloadFailed", func(e telemetry.Event) bool { return e.Type == telemetry.TypeReloadFailed && e.Function == "js" })
+	from = w.now()
+	w.write("src/js/index.mjs", jsHandler("2"))
+	w.reloads(from, "js")
+	answers("/js", "2")
+	from = w.now()
+	w.write("src/js/index.mjs", jsHandler("3"))
+	w.reloads(from, "js")
+	answers("/js", "3")
+}
+
 // copyProbe makes a module of the probe's sources, so that a test can edit them.
 func copyProbe(t *testing.T, w *world, answer string) {
 	t.Helper()

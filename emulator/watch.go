@@ -73,18 +73,21 @@ func (w *watcher) close() error {
 	return nil
 }
 
-// add watches files, by their folders, and folders with all that is in them.
+// add watches files, by their folders, and folders with all that is in them. What is not there is watched for in the nearest folder that is, and a
+// folder in the one above it, so that it is seen when it comes again: a change of branches removes folders and makes them anew.
 func (w *watcher) add(paths []string) {
 	for _, p := range paths {
 		info, err := os.Stat(p)
-		switch {
-		case err != nil:
-			w.folder(filepath.Dir(p)) // it may come into being
-		case info.IsDir():
+		if err == nil && info.IsDir() {
 			w.tree(p)
-		default:
-			w.folder(filepath.Dir(p))
 		}
+		above := filepath.Dir(p)
+		for err != nil && above != filepath.Dir(above) {
+			if _, err = os.Stat(above); err != nil {
+				above = filepath.Dir(above)
+			}
+		}
+		w.folder(above)
 	}
 }
 
@@ -222,7 +225,7 @@ func (w *watcher) meaning(ev fsnotify.Event) (isConfig bool, functions []string)
 	}
 	paths := []string{ev.Name}
 	if ev.Has(fsnotify.Create) {
-		if info, err := os.Stat(ev.Name); err == nil && info.IsDir() {
+		if info, err := os.Stat(ev.Name); err == nil && info.IsDir() && w.e.concerns(ev.Name) {
 			w.tree(ev.Name)
 			paths = w.filesIn(ev.Name) // what came before the folder was watched
 		}
@@ -269,6 +272,22 @@ func (w *watcher) changes(path string) (isConfig bool, functions []string) {
 	}
 	e.mu.Unlock()
 	return isConfig, slices.DeleteFunc(functions, func(name string) bool { return e.wroteItself(name, path) })
+}
+
+// concerns says whether a folder is, holds or lies in something that is watched; its neighbours are nobody's business.
+func (e *Emulator) concerns(dir string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	related := func(in string) bool { return within(in, dir) || within(dir, in) }
+	if slices.ContainsFunc(e.project.Inputs, related) {
+		return true
+	}
+	for _, s := range e.sources {
+		if slices.ContainsFunc(s.inputs, related) {
+			return true
+		}
+	}
+	return false
 }
 
 // within says whether path is root or lies in it.
