@@ -9,8 +9,6 @@ import (
 // action is a decision of the fleet with what it concerns, resolved under the Service's lock, so that it can be carried out after it.
 type action struct {
 	kind fleet.Kind
-	cold bool
-	why  fleet.Why
 	env  *Environment
 	req  *request
 }
@@ -34,7 +32,7 @@ func (s *Service) decide(out []fleet.Decision) []action {
 
 // book notes one decision in the Service's tables; false where there is nothing left to do outside the lock.
 func (s *Service) book(d fleet.Decision) (action, bool) {
-	a := action{kind: d.Kind, cold: d.Cold, why: d.Why}
+	a := action{kind: d.Kind}
 	switch d.Kind {
 	case fleet.Start:
 		a.env = s.newEnvironment(d)

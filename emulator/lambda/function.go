@@ -131,7 +131,7 @@ func (s *Service) Remove(name string) {
 }
 
 func (s *Service) limits(cfg *config.Function) fleet.Limits {
-	l := fleet.Limits{Reserved: -1, StartBurst: defaultScale, StartsPerSecond: defaultScale}
+	l := fleet.Limits{Reserved: -1}
 	if cfg.ReservedConcurrency != nil {
 		l.Reserved = int32(*cfg.ReservedConcurrency)
 	}

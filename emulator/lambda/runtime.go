@@ -23,7 +23,8 @@ func (e *Environment) Polled(int) {
 	case e.phase == initializing:
 		acts = e.ready(now)
 	case e.phase == serving && e.cur != nil && !e.delivered:
-		acts = []action{{kind: fleet.Assign, env: e, req: e.cur}} // the poll that it was meant for was gone
+		e.delivered = true // the poll that it was meant for was gone; this one takes it
+		acts = []action{{kind: fleet.Assign, env: e, req: e.cur}}
 	case e.phase == serving && e.cur != nil && e.truncated:
 		acts = e.broken(now)
 	case e.phase == serving && e.cur != nil && !e.cur.responded.IsZero():
@@ -84,14 +85,25 @@ func (e *Environment) deliver(r *request) {
 	e.mu.Lock()
 	e.thawLocked()
 	e.mu.Unlock()
-	if e.server.Deliver(&r.event) {
+	if e.server.Deliver(&r.event) || !e.mark(r, false) {
 		return
 	}
-	e.s.mu.Lock()
-	if e.cur == r {
-		e.delivered = false // the next poll takes it; or the process is dying, and its end fails the request
+	// The poll was gone. One that came since, while the request still counted as delivered, waits; a later one takes the request by itself. If none
+	// comes, the process is dying, and its end fails the request.
+	if e.mark(r, true) && !e.server.Deliver(&r.event) {
+		e.mark(r, false)
 	}
-	e.s.mu.Unlock()
+}
+
+// mark changes whether the request counts as delivered; false where it does already, or the environment is done with it.
+func (e *Environment) mark(r *request, delivered bool) bool {
+	e.s.mu.Lock()
+	defer e.s.mu.Unlock()
+	if e.cur != r || !r.responded.IsZero() || e.delivered == delivered {
+		return false
+	}
+	e.delivered = delivered
+	return true
 }
 
 // Responded: the runtime posted an answer. The caller goes on at once, unless it waits for the log.

@@ -42,9 +42,8 @@ const (
 	freedGrace   = 10 * time.Millisecond  // see fleet.Options.Grace
 	slotHeldFor  = 250 * time.Millisecond // how long an INIT may hold its start slot
 	eventMaxAge  = 6 * time.Hour          // spec lambda.md §9
-	defaultScale = 0                      // AWS's scaling rate: fleet's own default
 	maxTail      = 4096                   // bytes of X-Amz-Log-Result (spec lambda.md §4.3)
-	latest       = "$LATEST"              //
+	latest       = "$LATEST"              // the version that is not published
 	onDemand     = "on-demand"            // the one initialization type so far
 	errUnhandled = "Unhandled"            // X-Amz-Function-Error
 	closeGrace   = 0 * time.Second        // no extensions: SIGKILL at once (spec lambda.md §2.5)
