@@ -23,17 +23,18 @@ type front struct {
 	listener net.Listener
 	server   *http.Server
 	handler  atomic.Pointer[http.Handler]
+	raw      bool   // the heads of requests are kept as they came, for events
 	api      string // the id of the API that has the front for itself; "" for the shared one
 	done     sync.WaitGroup
 }
 
-// listenFront opens a listener. raw keeps the heads of requests as they came, for events.
+// listenFront opens a listener, with a server that answers 404 until it gets its handler.
 func listenFront(host string, port int, purpose string) (*front, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return nil, listenError(host, port, purpose, err)
 	}
-	f := &front{listener: l}
+	f := &front{listener: l, raw: purpose == apiPurpose}
 	f.server = gateway.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*f.handler.Load()).ServeHTTP(w, r) }))
 	f.server.ErrorLog = log.New(io.Discard, "", 0) // broken clients are no news
 	f.handle(http.NotFoundHandler())
@@ -59,7 +60,10 @@ func listenError(host string, port int, purpose string, err error) error {
 func (f *front) handle(h http.Handler) { f.handler.Store(&h) }
 
 func (f *front) start() {
-	l := gateway.Listener(f.listener)
+	l := f.listener
+	if f.raw {
+		l = gateway.Listener(l)
+	}
 	f.done.Go(func() { _ = f.server.Serve(l) }) // always ends with ErrServerClosed: accept errors are retried
 }
 

@@ -7,12 +7,16 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"syscall"
 	"time"
 )
 
@@ -66,18 +70,21 @@ func run(o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{o: o, dir: dir}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	b := &bench{o: o, dir: dir, ctx: ctx}
 	if err := b.prepare(); err != nil {
 		return err
 	}
 	if o.soak > 0 {
 		return b.soak(o.soak)
 	}
+	parts := []part{{"cold", b.cold}, {"load", b.load}, {"memory", b.memory}, {"edit", b.edit}}
+	if o.only != "" && !slices.ContainsFunc(parts, func(p part) bool { return p.name == o.only }) {
+		return fmt.Errorf("-only %s: the parts are load, cold, memory and edit", o.only)
+	}
 	r := results{Machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), runtime.Version()), Time: time.Now().UTC()}
-	for _, part := range []struct {
-		name string
-		run  func(*results) error
-	}{{"cold", b.cold}, {"load", b.load}, {"memory", b.memory}, {"edit", b.edit}} {
+	for _, part := range parts {
 		if o.only != "" && o.only != part.name {
 			continue
 		}
@@ -93,9 +100,16 @@ func run(o options) error {
 	return os.WriteFile(o.out, append(data, '\n'), 0o644)
 }
 
+// part of a run.
+type part struct {
+	name string
+	run  func(*results) error
+}
+
 // bench is one run.
 type bench struct {
 	o        options
+	ctx      context.Context // its end ends the systems
 	dir      string
 	handler  string            // the handler's binary
 	self     string            // this program, as the floor

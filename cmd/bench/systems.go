@@ -59,6 +59,13 @@ type ready struct {
 	APIs []struct{ Kind, URL string }
 }
 
+// command is a system's; it is asked to end when the run is interrupted.
+func (b *bench) command(program string, args ...string) *exec.Cmd {
+	c := exec.CommandContext(b.ctx, program, args...)
+	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+	return c
+}
+
 // startEmulate starts one of emulate's binaries on a project, with its standard output in a file.
 func (b *bench) startEmulate(program, project string, args ...string) (*system, error) {
 	log, err := os.CreateTemp(b.dir, program+"-*.log")
@@ -66,11 +73,8 @@ func (b *bench) startEmulate(program, project string, args ...string) (*system, 
 		return nil, err
 	}
 	defer log.Close()
-	c := exec.Command(b.programs[program], append([]string{"serve", project, "--port", "0", "--aws-port", "0", "--json", "--region", "us-east-1"}, args...)...)
-	c.Stdout, c.Stderr = log, os.Stderr
-	if program != "emulate" || len(args) == 0 {
-		c.Stderr = nil
-	}
+	c := b.command(b.programs[program], append([]string{"serve", project, "--port", "0", "--aws-port", "0", "--json", "--region", "us-east-1"}, args...)...)
+	c.Stdout = log
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
@@ -96,7 +100,7 @@ func (b *bench) startEmulate(program, project string, args ...string) (*system, 
 
 // startFloor starts this program as the floor.
 func (b *bench) startFloor(events map[string]string) (*system, error) {
-	c := exec.Command(b.self, "-floor", b.handler, events["http"], events["rest"])
+	c := b.command(b.self, "-floor", b.handler, events["http"], events["rest"])
 	c.Stderr = os.Stderr
 	out, err := c.StdoutPipe()
 	if err != nil {

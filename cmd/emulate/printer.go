@@ -88,7 +88,7 @@ func (p *printer) textEvent(e telemetry.Event) {
 		}
 	case *telemetry.Access:
 		if !p.quiet && !p.problemsOnly {
-			p.access(e.Time, r)
+			p.access(r)
 		}
 	case *telemetry.Throttle:
 		if !p.quiet {
@@ -189,7 +189,7 @@ func (p *printer) prefix(function string) string {
 }
 
 // access shows one HTTP request.
-func (p *printer) access(_ time.Time, a *telemetry.Access) {
+func (p *printer) access(a *telemetry.Access) {
 	status := strconv.Itoa(a.Status)
 	switch {
 	case a.Status >= 500:
