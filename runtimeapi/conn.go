@@ -23,16 +23,13 @@ const (
 	linger = 500 * time.Millisecond
 )
 
-// netConn is what a conn needs of its *net.TCPConn.
-type netConn interface {
-	net.Conn
-	CloseWrite() error
-}
+// halfCloser is a connection whose sending side can be ended by itself, such as a *net.TCPConn.
+type halfCloser interface{ CloseWrite() error }
 
 // conn is one connection of a runtime.
 type conn struct {
 	s  *Server
-	nc netConn
+	nc net.Conn
 
 	// Guarded by s.mu. dead: of an earlier generation or a closed server, so that the owner must not hear of it any more. waiting: a poll
 	// without an answer; polled is its framing. answered is closed when a poll that has another request behind it got its answer.
@@ -271,10 +268,18 @@ func (c *conn) refuse(err error) {
 
 // linger ends our side of the connection, and reads on for a moment.
 func (c *conn) linger() {
-	if c.nc.CloseWrite() != nil || c.nc.SetReadDeadline(time.Now().Add(linger)) != nil {
+	if c.closeWrite() != nil || c.nc.SetReadDeadline(time.Now().Add(linger)) != nil {
 		return
 	}
 	_, _ = io.CopyBuffer(io.Discard, struct{ io.Reader }{c.nc}, c.buf)
+}
+
+// closeWrite ends our side of the connection: all of it where it has no sides.
+func (c *conn) closeWrite() error {
+	if half, ok := c.nc.(halfCloser); ok {
+		return half.CloseWrite()
+	}
+	return c.nc.Close()
 }
 
 // finish ends the connection. A poll that it leaves without an answer is told to the owner.

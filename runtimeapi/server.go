@@ -21,14 +21,14 @@ type Options struct {
 type Server struct {
 	owner   Owner
 	options Options
-	ln      *net.TCPListener
 	addr    string
-	wg      sync.WaitGroup // the accepting goroutine and those of the connections
+	wg      sync.WaitGroup // the accepting goroutines and those of the connections
 	stop    chan struct{}  // closed by Close
 	buffers sync.Pool      // of *[]byte, for events on their way out
 
 	mu     sync.Mutex
 	closed bool
+	lns    []net.Listener // Start's, and those of Serve
 	conns  []*conn
 	// waiting are the connections whose poll has no answer yet, longest first.
 	waiting []*conn
@@ -53,7 +53,7 @@ func New(owner Owner, o Options) *Server {
 func (s *Server) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.ln != nil {
+	if s.closed || s.lns != nil {
 		return errors.New("start Runtime API: it was started or closed before")
 	}
 	// No keep-alive probes: a frozen runtime is silent by right. No Multipath TCP: it only costs on the loopback interface.
@@ -63,9 +63,26 @@ func (s *Server) Start() error {
 	if err != nil {
 		return fmt.Errorf("start Runtime API: %w", err)
 	}
-	s.ln, s.addr = ln.(*net.TCPListener), ln.Addr().String()
-	s.wg.Go(s.accept)
+	s.addr = ln.Addr().String()
+	s.listen(ln)
 	return nil
+}
+
+// Serve answers on a listener from elsewhere too, such as one inside a container's network. Close closes it; after Close it is closed at once.
+func (s *Server) Serve(ln net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		_ = ln.Close()
+		return
+	}
+	s.listen(ln)
+}
+
+// listen takes the listener's connections. s.mu is held.
+func (s *Server) listen(ln net.Listener) {
+	s.lns = append(s.lns, ln)
+	s.wg.Go(func() { s.accept(ln) })
 }
 
 // Addr is the host:port that Start listens on, for AWS_LAMBDA_RUNTIME_API; "" before Start.
@@ -99,8 +116,8 @@ func (s *Server) Close() error {
 	if !s.closed {
 		s.closed = true
 		close(s.stop)
-		if s.ln != nil {
-			err = s.ln.Close()
+		for _, ln := range s.lns {
+			err = errors.Join(err, ln.Close())
 		}
 	}
 	old := s.disown()
@@ -131,11 +148,11 @@ func closeAll(conns []*conn) {
 }
 
 // accept takes connections until the listener is closed. Other errors pass, such as that no more files may be open.
-func (s *Server) accept() {
+func (s *Server) accept(ln net.Listener) {
 	const first, most = 5 * time.Millisecond, time.Second
 	pause := first
 	for {
-		nc, err := s.ln.AcceptTCP()
+		nc, err := ln.Accept()
 		switch {
 		case err == nil:
 			pause = first
@@ -154,7 +171,7 @@ func (s *Server) accept() {
 }
 
 // admit starts the goroutine of a connection.
-func (s *Server) admit(nc *net.TCPConn) {
+func (s *Server) admit(nc net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

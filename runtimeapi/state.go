@@ -111,7 +111,7 @@ func (s *Server) Deliver(e *Event) bool {
 		c.wmu.Unlock()
 		switch {
 		case err == nil && f.close:
-			_ = c.nc.CloseWrite()
+			_ = c.closeWrite()
 		case err != nil:
 			_ = c.nc.Close()
 		}

@@ -71,10 +71,36 @@ type Function struct {
 	Tracing string
 	// Executor is "", "process" or "docker": the function's own choice over --executor.
 	Executor string
+	// Image is what a function of PackageType Image is made of.
+	Image Image
+	// Container holds what concerns containers only.
+	Container Container
 	// Tags as given.
 	Tags map[string]string
 	// Broken holds the errors of this function that --lenient turned into warnings: it is listed, and answers with them.
 	Broken []Diagnostic
+}
+
+// Image is a container image function's image: one that exists, or one to build.
+type Image struct {
+	// URI is ImageUri, "" where the image is built.
+	URI string
+	// Context, Dockerfile, Tag, Args and Target are SAM's Metadata DockerContext (absolute), Dockerfile (relative to Context, "" means Dockerfile),
+	// DockerTag, DockerBuildArgs and DockerBuildTarget. Context is "" where nothing is built.
+	Context, Dockerfile, Tag, Target string
+	Args                             map[string]string
+	// EntryPoint, Command and WorkingDirectory are ImageConfig: nil and "" keep the image's own.
+	EntryPoint, Command []string
+	WorkingDirectory    string
+}
+
+// Container is what a function asks of the container executor and of builds in containers.
+type Container struct {
+	// Image is the image that a zip function runs in, and BuildImage the one that it is built in; "" means AWS's for its runtime.
+	Image, BuildImage string
+	// Network is "" or "shared" (one network for the project's zip functions), "own" (one for each environment), "host", "none", or the name of a
+	// network of the engine.
+	Network string
 }
 
 // Code is the source of a function's code: a folder, a file, or text in the configuration.

@@ -430,7 +430,7 @@ func timeoutFailure(d time.Duration) *failure {
 func (e *Environment) spec() Spec {
 	return Spec{
 		Environment: e.name, Function: e.cfg, Version: versionName(e.pool), Code: e.code, InitializationType: onDemand,
-		RuntimeAPI: e.server.Addr(), Region: e.s.o.Region, Credentials: e.s.credentials(), Endpoints: e.s.o.Endpoints, Output: e.output,
+		RuntimeAPI: e.server.Addr(), Serve: e.server.Serve, Region: e.s.o.Region, Credentials: e.s.credentials(), Endpoints: e.s.o.Endpoints, Output: e.output,
 	}
 }
 

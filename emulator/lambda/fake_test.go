@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -240,11 +241,12 @@ type fakeServer struct {
 	lose    int // so many events find that the poll's connection is gone; the runtime polls again 10 ms later
 }
 
-func (s *fakeServer) Start() error  { return nil }
-func (s *fakeServer) Addr() string  { return s.addr }
-func (s *fakeServer) Expire(string) {}
-func (s *fakeServer) Close() error  { s.attach(nil); return nil }
-func (s *fakeServer) Reset()        { s.attach(nil) }
+func (s *fakeServer) Start() error     { return nil }
+func (s *fakeServer) Addr() string     { return s.addr }
+func (*fakeServer) Serve(net.Listener) {}
+func (s *fakeServer) Expire(string)    {}
+func (s *fakeServer) Close() error     { s.attach(nil); return nil }
+func (s *fakeServer) Reset()           { s.attach(nil) }
 
 func (s *fakeServer) attach(i *fakeInstance) {
 	s.mu.Lock()

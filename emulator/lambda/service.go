@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"fmt"
+	"net"
 	"runtime"
 	"sync"
 	"time"
@@ -53,6 +54,7 @@ const (
 type server interface {
 	Start() error
 	Addr() string
+	Serve(net.Listener)
 	Deliver(*runtimeapi.Event) bool
 	Expire(requestID string)
 	Reset()

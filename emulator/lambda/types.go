@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"example.com/emulate/emulator/config"
@@ -57,8 +58,11 @@ type Spec struct {
 	Code    Code
 	// InitializationType is "on-demand" or "provisioned-concurrency".
 	InitializationType string
-	// RuntimeAPI is the host:port of the environment's own Runtime API.
+	// RuntimeAPI is the host:port of the environment's own Runtime API on this machine.
 	RuntimeAPI string
+	// Serve makes the same Runtime API answer on a listener from elsewhere too, such as one inside a container's network, until the environment's
+	// end, which closes it. It does not block.
+	Serve func(net.Listener)
 	// Region and Credentials for the AWS_* variables.
 	Region      string
 	Credentials Credentials
@@ -110,6 +114,12 @@ type Freezer interface {
 	Thaw() error
 }
 
+// CPULimiter is an Instance whose processes can be held to the CPU time that their memory buys: MemoryMB/1769 vCPU in windows of 20 ms. LimitCPU is
+// called when INIT has ended, which Lambda does not throttle (spec lambda.md §7); Reset lifts the limit.
+type CPULimiter interface {
+	LimitCPU() error
+}
+
 // Sampler is an Instance that knows its memory.
 type Sampler interface {
 	// PeakMemory in bytes, over all processes of the environment so far.
@@ -121,7 +131,18 @@ type Exit struct {
 	// Code is the exit status; Signal the signal's text as AWS prints it ("killed", "segmentation fault"), "" where it exited by itself.
 	Code   int
 	Signal string
+	// Lost says that the sandbox itself is gone, such as a container whose engine ended: it can only be stopped, not reset.
+	Lost bool
 }
+
+// UnavailableError is a Start or Reset that failed because of what runs sandboxes, such as a container engine that is gone, and not because of the
+// function: the same may succeed later.
+type UnavailableError struct{ Err error }
+
+func (e *UnavailableError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *UnavailableError) Unwrap() error { return e.Err }
 
 // InvalidEntrypointError says that there is nothing to start: no bootstrap, or no file of that name.
 type InvalidEntrypointError struct {
