@@ -43,14 +43,15 @@
 // account, else the scaling rate.
 //
 // The scaling rate is a bucket of starts per function. Step 1 draws nothing from it, a Reset included. Nor do starts that replace environments
-// which a new generation has stopped or drained, one for one: after a reload a function is back at its size at once.
+// which a new generation has stopped or drained, or whose sandbox was lost, one for one: after a reload, or a restart of a container engine, a
+// function is back at its size at once.
 //
 // # Failure
 //
 // INIT that fails for a bound request runs again once, in the invoke phase: AWS's suppressed init (spec lambda.md §4.1). When that fails, or the
 // function's timeout runs out, or nothing could be started at all, the request Fails. INIT that fails for nobody, and a process that dies or times
 // out later, leave an environment that needs a reset: it stays at its place among the idle ones, and its next request finds a Reset, which is then
-// already the suppressed init. After StartError an environment is stopped (Why Broken), since it has no sandbox.
+// already the suppressed init. After StartError and Lost an environment is stopped (Why Broken), since it has no sandbox.
 //
 // # Generations
 //

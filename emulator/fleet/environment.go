@@ -163,31 +163,35 @@ func (f *Fleet) Freed(now Time, env EnvID, n int32, out []Decision) []Decision {
 
 // Failed says that what ran in env has ended, or must be given up, because of cause.
 //
-// In INIT for a bound request, the first time: INIT runs again (Reset). The second time, and with Timeout or StartError at once, the request Fails.
-// With a request that runs: it Fails; one that was answered has ended already. In all cases the environment stays, idle, and is reset for its next
-// request; after StartError, or if it drains, it is stopped. Cause must be one that an environment can have.
+// In INIT for a bound request, the first time: INIT runs again (Reset). The second time, and with Timeout, StartError or Lost at once, the request
+// Fails. With a request that runs: it Fails; one that was answered has ended already. In all cases the environment stays, idle, and is reset for its
+// next request; after StartError and Lost, or if it drains, it is stopped. Cause must be one that an environment can have.
 func (f *Fleet) Failed(now Time, env EnvID, cause Cause, out []Decision) []Decision {
 	f.tick(now)
-	if cause < InitError || cause > StartError {
+	if cause < InitError || cause > Lost {
 		violation("Failed: environment %d with cause %v", env, cause)
 	}
 	e := f.environment("Failed", env)
 	if e == nil {
 		return out
 	}
+	gone := cause == StartError || cause == Lost
+	if cause == Lost && !e.draining {
+		e.pool.fn.credit++
+	}
 	switch {
-	case e.state == StateIdle && cause == StartError:
+	case e.state == StateIdle && gone:
 		f.leaveIdle(env)
 		return f.stop(env, Broken, out)
 	case e.state == StateIdle: // between two invokes: it keeps its place
 		e.needsReset = true
 		return out
-	case e.starting() && e.req != NoReq && !e.suppressed && cause != StartError && cause != Timeout:
+	case e.starting() && e.req != NoReq && !e.suppressed && !gone && cause != Timeout:
 		return f.reset(env, out)
 	}
 	p := e.pool
 	out = f.giveUp(env, cause, out)
-	if cause == StartError {
+	if gone {
 		return f.settle(p, f.stop(env, Broken, out))
 	}
 	e.needsReset = true

@@ -323,7 +323,39 @@ func TestRules(t *testing.T) {
 			     invoke f0 r2        -> assign e1 r2
 			     invoke f0 r3        -> reset e0 r3; wait e0 r3
 		`},
-		{"an idle sandbox that is lost", Options{}, `
+		{"sandboxes that are lost, whatever they do, and their replacements", Options{}, `
+			0s   configure f0 burst=6 rate=1
+			     invoke f0 r0        -> start e0 r0; wait e0 r0
+			     invoke f0 r1        -> start e1 r1; wait e1 r1
+			     invoke f0 r2        -> start e2 r2; wait e2 r2
+			     invoke f0 r3        -> start e3 r3; wait e3 r3
+			     invoke f0 r4        -> start e4 r4; wait e4 r4
+			     invoke f0 r5        -> start e5 r5; wait e5 r5
+			     ready e0            -> assign e0 r0 cold
+			     ready e1            -> assign e1 r1 cold
+			     ready e2            -> assign e2 r2 cold
+			     responded e0 r0
+			     freed e0
+			     responded e1 r1
+			     failed e3 InitError -> reset e3 r3
+			     started e4
+			# idle, answered, running, being reset, in INIT, starting
+			     failed e0 Lost      -> stop e0 Broken
+			     failed e1 Lost      -> stop e1 Broken
+			     failed e2 Lost      -> fail e2 r2 Lost; stop e2 Broken
+			     failed e3 Lost      -> fail e3 r3 Lost; stop e3 Broken
+			     failed e4 Lost      -> fail e4 r4 Lost; stop e4 Broken
+			     failed e5 Lost      -> fail e5 r5 Lost; stop e5 Broken
+			     failed e5 Lost
+			     invoke f0 r0        -> start e6 r0; wait e6 r0
+			     invoke f0 r1        -> start e7 r1; wait e7 r1
+			     invoke f0 r2        -> start e8 r2; wait e8 r2
+			     invoke f0 r3        -> start e9 r3; wait e9 r3
+			     invoke f0 r4        -> start e10 r4; wait e10 r4
+			     invoke f0 r5        -> start e11 r5; wait e11 r5
+			     invoke f0 r6        -> throttle r6 FunctionInvocationRateLimitExceeded
+		`},
+		{"an idle sandbox that could not be kept", Options{}, `
 			0s   configure f0
 			     invoke f0 r0        -> start e0 r0; wait e0 r0
 			     ready e0            -> assign e0 r0 cold

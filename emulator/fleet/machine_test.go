@@ -44,7 +44,7 @@ func TestMachine(t *testing.T) {
 	for _, k := range []string{
 		"start", "assign", "assign cold", "wait", "wait bound", "reset", "stop Idle", "stop Replaced", "stop Closing", "stop Broken",
 		"throttle ConcurrentInvocationLimitExceeded", "throttle ReservedFunctionConcurrentInvocationLimitExceeded",
-		"throttle FunctionInvocationRateLimitExceeded", "fail InitError", "fail InitTimeout", "fail Crash", "fail Timeout", "fail StartError",
+		"throttle FunctionInvocationRateLimitExceeded", "fail InitError", "fail InitTimeout", "fail Crash", "fail Timeout", "fail StartError", "fail Lost",
 		"fail Removed",
 	} {
 		if kinds[k] < *steps/20_000 {
@@ -182,7 +182,7 @@ func (m *machine) trouble(t *rapid.T) {
 		in.Op = rapid.SampledFrom([]Op{OpStarted, OpReady, OpResponded, OpFreed, OpFailed}).Draw(t, "late")
 	}
 	if in.Op == OpFailed {
-		in.Cause = Cause(rapid.IntRange(int(InitError), int(StartError)).Draw(t, "cause"))
+		in.Cause = Cause(rapid.IntRange(int(InitError), int(Lost)).Draw(t, "cause"))
 	}
 	m.step(t, in)
 }

@@ -369,7 +369,11 @@ func (m *model) fail(req ReqID, cause Cause) {
 
 func (m *model) failed(id EnvID, cause Cause) {
 	e := m.envs[id]
-	again := cause != StartError && cause != Timeout
+	lost := cause == StartError || cause == Lost
+	if cause == Lost && !e.draining {
+		m.funcs[e.fn].credit++
+	}
+	again := !lost && cause != Timeout
 	if e.inInit() && e.req != NoReq && !e.suppressed && again {
 		m.reset(id)
 		return
@@ -380,7 +384,7 @@ func (m *model) failed(id EnvID, cause Cause) {
 	}
 	e.broken = true
 	switch {
-	case cause == StartError:
+	case lost:
 		m.stop(id, Broken)
 		m.settle(e.fn, e.pool)
 	case !idle:

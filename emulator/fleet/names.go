@@ -27,7 +27,8 @@ func (r Reason) String() string {
 // String is the cause's name, for logs and tests.
 func (c Cause) String() string {
 	return name([]string{
-		InitError: "InitError", InitTimeout: "InitTimeout", Crash: "Crash", Timeout: "Timeout", StartError: "StartError", Removed: "Removed",
+		InitError: "InitError", InitTimeout: "InitTimeout", Crash: "Crash", Timeout: "Timeout", StartError: "StartError",
+		Lost: "Lost", Removed: "Removed",
 	}, uint8(c))
 }
 

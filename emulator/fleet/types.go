@@ -86,6 +86,8 @@ const (
 	Timeout
 	// StartError: the sandbox could not be made or the process not be started at all.
 	StartError
+	// Lost: the sandbox is gone, through no fault of the function, such as a container whose engine ended.
+	Lost
 	// Removed: the function is gone from the project, or the fleet is closing.
 	Removed
 )
@@ -101,7 +103,7 @@ const (
 	Replaced
 	// Closing: function removed, or shutdown.
 	Closing
-	// Broken: it could not be started.
+	// Broken: it could not be started, or its sandbox is lost.
 	Broken
 )
 
