@@ -4,7 +4,7 @@
 //
 //	Invoke ──▶ Service.place: fleet.Invoke, under the Service's lock
 //	  Throttle ─▶ *Error 429
-//	  Start ────▶ Environment.run: start slot ▶ Runtime API ▶ Executor.Start ▶ first next ▶ fleet.Ready ─▶ Assign
+//	  Start ────▶ Environment.run: start slot ▶ Runtime API ▶ Executor.Start ▶ first next ▶ LimitCPU ▶ fleet.Ready ─▶ Assign
 //	  Assign ───▶ Environment.deliver: thaw ▶ START ▶ one write to the runtime's waiting poll
 //	              the runtime posts its answer ▶ Responded ▶ fleet.Responded ▶ the caller goes on
 //	              the runtime polls again      ▶ Polled ▶ drain output ▶ END, REPORT ▶ fleet.Freed ─▶ the next Assign
@@ -20,5 +20,6 @@
 // goroutines of its Runtime API connections call Polled and Responded. The Service has three goroutines of its own: one for the fleet's clock, one
 // that freezes idle environments, one for queued events. Close waits for all of them.
 //
-// Every accepted invocation ends exactly once, by request.end, whatever dies.
+// Every accepted invocation ends exactly once, by request.end, whatever dies. Where a sandbox is lost (Exit.Lost), what a runtime was given fails as
+// AWS says, and what none was given is placed again; handover.go keeps the two apart, so that nothing runs twice.
 package lambda

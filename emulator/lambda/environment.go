@@ -38,15 +38,18 @@ const (
 
 // Environment is one execution environment: one Runtime API, one runtime process at a time.
 type Environment struct {
-	s       *Service
-	id      fleet.EnvID
-	fn      *Function
-	cfg     *config.Function
-	code    Code
-	pool    fleet.Pool
-	name    string // the log stream
-	server  server
-	orders  chan order
+	s      *Service
+	id     fleet.EnvID
+	fn     *Function
+	cfg    *config.Function
+	code   Code
+	pool   fleet.Pool
+	name   string // the log stream
+	server server
+	orders chan order
+	// ctx ends when the environment is to stop: a start that is under way is given up.
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
 	decided time.Time // when the fleet decided to start it
 	alarm   *time.Timer
 	logID   atomic.Pointer[string] // request id of what is written now
@@ -60,10 +63,11 @@ type Environment struct {
 	cur       *request
 	bound     *request // waits for INIT
 	told      bool     // the fleet knows that the process exists
-	delivered bool     // cur has reached the runtime
 	truncated bool     // the runtime broke off its answer to cur
 	failure   *failure // why the last INIT or invocation failed
 	exists    time.Time
+	launched  Instance  // the process of the present INIT, nil until the Executor has returned it
+	polled    time.Time // when that process polled first, which ends INIT; zero before
 	initPhase telemetry.Phase
 	initTime  time.Duration // of the last INIT, until a report has told it
 	slot      *slot
@@ -93,6 +97,7 @@ func (s *Service) newEnvironment(d fleet.Decision) *Environment {
 	f := s.byID[d.Func]
 	e := &Environment{s: s, id: d.Env, fn: f, cfg: f.cfg, code: f.code, pool: d.Pool, decided: time.Now(), orders: make(chan order, 4),
 		name: logStream(time.Now(), versionName(d.Pool))}
+	e.ctx, e.cancel = context.WithCancelCause(s.ctx)
 	for int(d.Env) >= len(s.envs) {
 		s.envs = append(s.envs, nil)
 	}
@@ -110,13 +115,20 @@ func logStream(now time.Time, version string) string {
 }
 
 // order hands an order to the environment's goroutine. The fleet gives few and waits for each; the channel always has room.
-func (e *Environment) order(o order) { e.orders <- o }
+func (e *Environment) order(o order) {
+	if o == orderStop {
+		e.cancel(errStopped)
+	}
+	e.orders <- o
+}
+
+var errStopped = errors.New("the environment is not needed any more")
 
 // run is the environment's life, from Start to Stop.
 func (e *Environment) run() {
 	defer e.remove()
 	if err := e.start(); err != nil {
-		e.cannotStart(err)
+		e.cannotStart(fleet.StartError, err)
 		e.awaitStop()
 		return
 	}
@@ -176,58 +188,12 @@ func (e *Environment) start() error {
 	if !e.beginInit(telemetry.PhaseInit, e.s.takeSlot()) {
 		return errClosing
 	}
-	inst, err := e.s.o.Executor.Start(e.s.ctx, e.spec())
+	inst, err := e.s.o.Executor.Start(e.ctx, e.spec())
 	if err != nil {
 		return err
 	}
 	e.started(inst)
 	return nil
-}
-
-// beginInit marks the environment as initializing, before the process exists: its first poll may come before Start has returned. False where there
-// is no slot because the Service closes. A repeated INIT is part of the invocation that waits for it, and of its time.
-func (e *Environment) beginInit(p telemetry.Phase, sl *slot) bool {
-	e.s.mu.Lock()
-	defer e.s.mu.Unlock()
-	e.slot = sl
-	e.phase, e.initPhase = initializing, p
-	e.told, e.delivered, e.truncated, e.failure = p == telemetry.PhaseInvoke, false, false, nil
-	e.exists = time.Now()
-	if e.bound != nil && p == telemetry.PhaseInvoke {
-		e.beginInvocation(e.bound)
-	}
-	return sl != nil
-}
-
-// started notes the new process.
-func (e *Environment) started(inst Instance) {
-	e.mu.Lock()
-	e.instance = inst
-	e.frozen = false
-	e.mu.Unlock()
-	s := e.s
-	s.mu.Lock()
-	var acts []action
-	if e.phase == initializing {
-		e.exists = time.Now()
-		acts = e.tellStarted()
-		if e.initPhase == telemetry.PhaseInit {
-			e.setAlarm(initTimeout)
-		}
-	}
-	s.mu.Unlock()
-	s.do(acts)
-}
-
-// tellStarted tells the fleet, once, that the process exists. Service.mu is held.
-func (e *Environment) tellStarted() []action {
-	if e.told {
-		return nil
-	}
-	e.told = true
-	e.fn.counts.WaitedForMachine += e.exists.Sub(e.decided)
-	e.emitInitStart()
-	return e.s.decide(e.s.fleet.Started(e.s.now(), e.id, e.s.out[:0]))
 }
 
 // reset runs INIT again in the same sandbox, within the invocation that waits for it. False where the environment has to end.
@@ -236,9 +202,9 @@ func (e *Environment) reset() bool {
 	if !e.beginInit(telemetry.PhaseInvoke, e.s.takeSlot()) {
 		return false
 	}
-	inst, err := old.Reset(e.s.ctx)
+	inst, cause, err := e.resetSandbox(old)
 	if err != nil {
-		e.cannotStart(err)
+		e.cannotStart(cause, err)
 		e.awaitStop()
 		return false
 	}
@@ -246,14 +212,14 @@ func (e *Environment) reset() bool {
 	return true
 }
 
-// cannotStart tells the fleet that there will be no process.
-func (e *Environment) cannotStart(err error) {
+// cannotStart tells the fleet that there will be no process, because of a StartError or since the sandbox is Lost.
+func (e *Environment) cannotStart(cause fleet.Cause, err error) {
 	s := e.s
 	s.mu.Lock()
 	e.slot.release()
 	e.phase = dead
 	e.failure = startFailure(err)
-	acts := s.decide(s.fleet.Failed(s.now(), e.id, fleet.StartError, s.out[:0]))
+	acts := s.decide(s.fleet.Failed(s.now(), e.id, cause, s.out[:0]))
 	s.mu.Unlock()
 	s.do(acts)
 }
@@ -287,24 +253,27 @@ func (e *Environment) exited() {
 	e.mu.Unlock()
 	inst.Drain()
 	exit := inst.Exit()
+	why := &failure{message: exitMessage(exit), errorType: "Runtime.ExitError", status: telemetry.Errored}
 	s := e.s
 	s.mu.Lock()
-	cause := fleet.Crash
-	if e.phase == initializing {
-		cause = fleet.InitError
+	var acts []action
+	switch {
+	case exit.Lost:
+		acts = e.lose(why)
+	case e.phase == initializing:
+		acts = e.failLocked(fleet.InitError, why)
+	case e.phase != dead:
+		acts = e.failLocked(fleet.Crash, why)
 	}
-	if e.phase == dead {
-		s.mu.Unlock()
-		return
-	}
-	acts := e.failLocked(cause, &failure{message: exitMessage(exit), errorType: "Runtime.ExitError", status: telemetry.Errored})
 	s.mu.Unlock()
 	s.do(acts)
 }
 
-// exitMessage is AWS's wording of a runtime's end (spec lambda.md §4.2).
+// exitMessage is AWS's wording of a runtime's end (spec lambda.md §4.2). What is lost with its sandbox was killed.
 func exitMessage(x Exit) string {
 	switch {
+	case x.Lost:
+		return "Runtime exited with error: signal: killed"
 	case x.Signal != "":
 		return "Runtime exited with error: signal: " + x.Signal
 	case x.Code != 0:
@@ -347,6 +316,7 @@ func (e *Environment) kill() Instance {
 
 // remove ends everything that belongs to the environment, and tells the fleet that it is gone.
 func (e *Environment) remove() {
+	e.cancel(errStopped)
 	s := e.s
 	s.mu.Lock()
 	e.phase = stopping
@@ -403,7 +373,7 @@ func (e *Environment) timedOut() {
 	var acts []action
 	kill := true
 	switch {
-	case e.phase == initializing && e.initPhase == telemetry.PhaseInit && time.Since(e.exists) >= initTimeout:
+	case e.phase == initializing && e.initPhase == telemetry.PhaseInit && e.polled.IsZero() && time.Since(e.exists) >= initTimeout:
 		acts = e.failLocked(fleet.InitTimeout, &failure{status: telemetry.TimedOut})
 	case e.phase == initializing && e.initPhase == telemetry.PhaseInvoke && e.bound != nil && time.Since(e.bound.began) >= e.cfg.Timeout:
 		why := timeoutFailure(e.cfg.Timeout)
@@ -447,35 +417,6 @@ func (s *Service) credentials() Credentials {
 	}
 	return Credentials{AccessKeyID: "ASIA" + string(b[:]), SecretAccessKey: "emulate", SessionToken: "emulate"}
 }
-
-// slot is one of the few places for environments that start at the same time on this machine. It is given back at the first poll, or after 250 ms.
-type slot struct {
-	once  sync.Once
-	timer *time.Timer
-	slots chan struct{}
-}
-
-// takeSlot waits for a start slot; nil where the Service closed first.
-func (s *Service) takeSlot() *slot {
-	select {
-	case s.slots <- struct{}{}:
-	case <-s.ctx.Done():
-		return nil
-	}
-	sl := &slot{slots: s.slots}
-	sl.timer = time.AfterFunc(slotHeldFor, sl.giveBack)
-	return sl
-}
-
-// release gives the slot back, if that has not been done yet. A nil slot has none.
-func (sl *slot) release() {
-	if sl != nil {
-		sl.timer.Stop()
-		sl.giveBack()
-	}
-}
-
-func (sl *slot) giveBack() { sl.once.Do(func() { <-sl.slots }) }
 
 // server of the real thing.
 var _ server = (*runtimeapi.Server)(nil)

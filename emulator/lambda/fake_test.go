@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,16 +26,24 @@ type world struct {
 	starts  int // processes ever
 	freezes int
 	thaws   int
+	limits  int
+	faults  []string        // what must not happen
+	ran     map[string]bool // by InvocationID
 	script  func(s Spec, start int) behaviour
 }
 
 // behaviour of one process of a handler.
 type behaviour struct {
 	startError error
+	startTakes time.Duration // the process runs already, and may poll
 	init       time.Duration
 	initError  string // posted to init/error; then the process exits with 1
 	initExit   *Exit  // the process ends during INIT
 	initHang   bool
+	limitTakes time.Duration
+	limitError error
+	resetError error
+	killLoses  bool // Kill finds that the sandbox is gone
 	// invoke says what becomes of an event; nil answers it with itself at once.
 	invoke func(ev *runtimeapi.Event) outcome
 }
@@ -50,7 +59,7 @@ type outcome struct {
 }
 
 func newWorld(t *testing.T, o Options, script func(s Spec, start int) behaviour) *world {
-	w := &world{stream: telemetry.NewStream(), servers: map[string]*fakeServer{}, script: script}
+	w := &world{stream: telemetry.NewStream(), servers: map[string]*fakeServer{}, ran: map[string]bool{}, script: script}
 	w.stream.Read(func(batch []telemetry.Event) {
 		w.mu.Lock()
 		w.events = append(w.events, batch...)
@@ -67,6 +76,9 @@ func newWorld(t *testing.T, o Options, script func(s Spec, start int) behaviour)
 			t.Errorf("%d processes are left after Close", w.live)
 		}
 		w.checkOnce(t)
+		for _, f := range w.faults {
+			t.Error(f)
+		}
 	})
 	return w
 }
@@ -109,17 +121,22 @@ func (w *world) fn(name string, change func(*config.Function)) *config.Function 
 }
 
 // Start is the Executor's.
-func (w *world) Start(_ context.Context, spec Spec) (Instance, error) {
-	return w.process(spec)
+func (w *world) Start(ctx context.Context, spec Spec) (Instance, error) {
+	return w.process(ctx, spec)
 }
 
-func (w *world) process(spec Spec) (Instance, error) {
+func (w *world) process(ctx context.Context, spec Spec) (Instance, error) {
 	w.mu.Lock()
 	w.starts++
 	b := w.script(spec, w.starts)
 	if b.startError != nil {
 		w.mu.Unlock()
-		return nil, b.startError
+		select { // an engine is waited for
+		case <-time.After(max(b.startTakes, 1)):
+			return nil, b.startError
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
 	w.live++
 	srv := w.servers[spec.RuntimeAPI]
@@ -127,7 +144,31 @@ func (w *world) process(spec Spec) (Instance, error) {
 	i := &fakeInstance{w: w, spec: spec, b: b, srv: srv, done: make(chan struct{})}
 	srv.attach(i)
 	go i.run()
+	i.wait(b.startTakes)
 	return i, nil
+}
+
+func (w *world) fault(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.faults = append(w.faults, fmt.Sprintf(format, args...))
+}
+
+// loseAll takes away all sandboxes at once, as an engine that ends does.
+func (w *world) loseAll() {
+	w.mu.Lock()
+	var all []*fakeInstance
+	for _, s := range w.servers {
+		s.mu.Lock()
+		if s.process != nil {
+			all = append(all, s.process)
+		}
+		s.mu.Unlock()
+	}
+	w.mu.Unlock()
+	for _, i := range all {
+		i.end(Exit{Lost: true})
+	}
 }
 
 // fakeInstance is one process.
@@ -139,10 +180,13 @@ type fakeInstance struct {
 	once sync.Once
 	exit Exit
 	done chan struct{}
+
+	limits  atomic.Int32
+	limited atomic.Bool
 }
 
 func (i *fakeInstance) run() {
-	time.Sleep(i.b.init)
+	i.wait(i.b.init)
 	switch {
 	case i.b.initHang:
 	case i.b.initExit != nil:
@@ -158,6 +202,16 @@ func (i *fakeInstance) run() {
 }
 
 func (i *fakeInstance) invoke(ev *runtimeapi.Event) {
+	if !i.limited.Load() {
+		i.w.fault("request %s came before the CPU was limited", ev.RequestID)
+	}
+	i.w.mu.Lock()
+	twice := i.w.ran[ev.InvocationID]
+	i.w.ran[ev.InvocationID] = true
+	i.w.mu.Unlock()
+	if twice {
+		i.w.fault("request %s runs twice", ev.RequestID)
+	}
 	out := outcome{response: runtimeapi.Response{Payload: ev.Payload}}
 	if i.b.invoke != nil {
 		out = i.b.invoke(ev)
@@ -207,12 +261,29 @@ func (i *fakeInstance) Done() <-chan struct{} { return i.done }
 func (i *fakeInstance) Exit() Exit            { return i.exit }
 func (i *fakeInstance) Drain()                {}
 func (i *fakeInstance) Kill(context.Context) error {
-	i.end(Exit{Signal: "killed"})
+	i.end(Exit{Signal: "killed", Lost: i.b.killLoses})
 	return nil
 }
-func (i *fakeInstance) Reset(context.Context) (Instance, error) {
+func (i *fakeInstance) Reset(ctx context.Context) (Instance, error) {
 	i.end(Exit{Signal: "killed"})
-	return i.w.process(i.spec)
+	if i.exit.Lost {
+		i.w.fault("a lost sandbox is reset")
+	}
+	if i.b.resetError != nil {
+		return nil, i.b.resetError
+	}
+	return i.w.process(ctx, i.spec)
+}
+func (i *fakeInstance) LimitCPU() error {
+	i.w.mu.Lock()
+	i.w.limits++
+	i.w.mu.Unlock()
+	if i.limits.Add(1) > 1 {
+		i.w.fault("the CPU of one process is limited twice")
+	}
+	i.wait(i.b.limitTakes)
+	i.limited.Store(true)
+	return i.b.limitError
 }
 func (i *fakeInstance) Stop(context.Context, time.Duration) error {
 	i.end(Exit{Signal: "killed"})
@@ -238,6 +309,8 @@ type fakeServer struct {
 	mu      sync.Mutex
 	process *fakeInstance
 	waiting bool
+	slow    time.Duration // that Deliver takes, and then finds the connection gone where missed is set
+	missed  bool
 	lose    int // so many events find that the poll's connection is gone; the runtime polls again 10 ms later
 }
 
@@ -285,6 +358,16 @@ func (s *fakeServer) Deliver(ev *runtimeapi.Event) bool {
 		return false
 	}
 	s.waiting = false
+	if i := s.process; s.slow > 0 {
+		s.mu.Unlock()
+		time.Sleep(s.slow)
+		s.mu.Lock()
+		if s.missed || i == nil {
+			return false
+		}
+		go i.invoke(ev)
+		return true
+	}
 	if s.lose > 0 {
 		s.lose--
 		i := s.process

@@ -20,8 +20,11 @@ type request struct {
 	fn   *Function
 	pool fleet.Pool
 	tail *tail
-	// again says that the request is placed for a second time.
-	again bool
+	// again says that the request is placed for a second time; losses how often that was since a sandbox was lost before it had the event.
+	again  bool
+	losses int
+	// handover says how far the event has come on its way to the runtime: notHanded, handing, handed or orphaned.
+	handover atomic.Int32
 
 	// event is what the runtime receives; began is when it (or the INIT that runs for it alone) began.
 	event     runtimeapi.Event

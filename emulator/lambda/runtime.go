@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"context"
 	"encoding/json"
 	"time"
 
@@ -21,9 +20,11 @@ func (e *Environment) Polled(int) {
 	var acts []action
 	switch {
 	case e.phase == initializing:
-		acts = e.ready(now)
-	case e.phase == serving && e.cur != nil && !e.delivered:
-		e.delivered = true // the poll that it was meant for was gone; this one takes it
+		inst := e.firstPoll(now)
+		s.mu.Unlock()
+		e.ready(inst)
+		return
+	case e.phase == serving && e.cur != nil && e.cur.handover.CompareAndSwap(notHanded, handing): // the poll that it was meant for was gone; this one takes it
 		acts = []action{{kind: fleet.Assign, env: e, req: e.cur}}
 	case e.phase == serving && e.cur != nil && e.truncated:
 		acts = e.broken(now)
@@ -43,20 +44,6 @@ func (e *Environment) Polled(int) {
 	s.do(acts)
 }
 
-// ready ends INIT. Service.mu is held.
-func (e *Environment) ready(now time.Time) []action {
-	s := e.s
-	e.slot.release()
-	acts := e.tellStarted()
-	e.phase = serving
-	if e.initPhase == telemetry.PhaseInit {
-		e.stopAlarm()
-		e.initTime = now.Sub(e.exists)
-	}
-	e.reportInit(now, telemetry.Success, "")
-	return append(acts, s.decide(s.fleet.Ready(s.now(), e.id, 1, s.out[:0]))...)
-}
-
 // assign notes that the environment has a request, and starts the clock of its timeout. Service.mu is held.
 func (e *Environment) assign(r *request, cold bool) {
 	if cold {
@@ -66,7 +53,8 @@ func (e *Environment) assign(r *request, cold bool) {
 	}
 	e.cur, e.bound = r, nil
 	e.idleSince.Store(0)
-	e.delivered, e.truncated = true, false
+	r.handover.Store(handing)
+	e.truncated = false
 	e.beginInvocation(r)
 }
 
@@ -78,32 +66,6 @@ func (e *Environment) beginInvocation(r *request) {
 		e.setAlarm(e.cfg.Timeout)
 		e.emitStart(r)
 	}
-}
-
-// deliver hands the request to the runtime. No lock is held.
-func (e *Environment) deliver(r *request) {
-	e.mu.Lock()
-	e.thawLocked()
-	e.mu.Unlock()
-	if e.server.Deliver(&r.event) || !e.mark(r, false) {
-		return
-	}
-	// The poll was gone. One that came since, while the request still counted as delivered, waits; a later one takes the request by itself. If none
-	// comes, the process is dying, and its end fails the request.
-	if e.mark(r, true) && !e.server.Deliver(&r.event) {
-		e.mark(r, false)
-	}
-}
-
-// mark changes whether the request counts as delivered; false where it does already, or the environment is done with it.
-func (e *Environment) mark(r *request, delivered bool) bool {
-	e.s.mu.Lock()
-	defer e.s.mu.Unlock()
-	if e.cur != r || !r.responded.IsZero() || e.delivered == delivered {
-		return false
-	}
-	e.delivered = delivered
-	return true
 }
 
 // Responded: the runtime posted an answer. The caller goes on at once, unless it waits for the log.
@@ -177,7 +139,7 @@ func (e *Environment) InitFailed(resp runtimeapi.Response) {
 	s := e.s
 	s.mu.Lock()
 	var acts []action
-	if e.phase == initializing {
+	if e.phase == initializing && e.polled.IsZero() {
 		acts = e.tellStarted()
 		acts = append(acts, e.failLocked(fleet.InitError, &failure{body: resp.Payload, errorType: resp.ErrorType, status: telemetry.Errored})...)
 	}
@@ -208,11 +170,18 @@ func (s *Service) fail(r *request, e *Environment, cause fleet.Cause) {
 	if e != nil {
 		why = e.failure
 	}
-	status, errorType := telemetry.Failure, "Sandbox.Failure"
-	if why != nil && (why.init || cause != fleet.Crash && cause != fleet.Timeout) && e.outdated() {
-		s.again(r, e)
+	switch {
+	case cause == fleet.Lost && r.handover.CompareAndSwap(handing, orphaned):
+		return // see deliver
+	case s.elsewhere(r, cause, why):
+		r.losses++
+		s.again(r, e, lossWaits[r.losses-1])
+		return
+	case why != nil && (why.init || cause != fleet.Crash && cause != fleet.Timeout && cause != fleet.Lost) && e.outdated():
+		s.again(r, e, 0)
 		return
 	}
+	status, errorType := telemetry.Failure, "Sandbox.Failure"
 	switch {
 	case cause == fleet.Removed || why == nil: // nobody waits for an answer of the function any more
 		r.err = errClosing
@@ -240,41 +209,6 @@ func (s *Service) fail(r *request, e *Environment, cause fleet.Cause) {
 // outdated says that the code of the environment has changed since it was started, or is about to. Service.mu is held.
 func (e *Environment) outdated() bool {
 	return e.fn.pending != nil || e.fn.code.Digest != e.code.Digest
-}
-
-// again places a request once more whose environment could not start while its code was being changed: a runtime reads files in the moment in which
-// an editor writes them, and the failure is not the function's. Service.mu is held.
-func (s *Service) again(r *request, e *Environment) {
-	if !r.began.IsZero() {
-		e.report(r, time.Now(), telemetry.Failure, "Sandbox.Failure")
-		r.began, r.event.Deadline = time.Time{}, time.Time{}
-	}
-	if s.closing {
-		r.err = errClosing
-		r.end()
-		return
-	}
-	r.again = true
-	s.wg.Go(func() {
-		if err := s.readyFor(s.ctx, r); err != nil {
-			r.err = err
-			r.end()
-			return
-		}
-		s.place(r)
-	})
-}
-
-// readyFor waits until the code that the request needs is built.
-func (s *Service) readyFor(ctx context.Context, r *request) error {
-	s.mu.Lock()
-	name := r.fn.cfg.Name
-	s.mu.Unlock()
-	f, _, err := s.ready(ctx, name, r.result.ExecutedVersion)
-	if err == nil {
-		r.fn = f
-	}
-	return err
 }
 
 // platformError is the body that Lambda makes itself; errorType comes first, as AWS sends it (spec lambda.md §4.2).

@@ -412,6 +412,18 @@ func TestEveryInvocationEnds(t *testing.T) {
 				b.startError = fmt.Errorf("no room")
 			case 9:
 				b.initHang = true
+			case 10:
+				b.limitTakes = 300 * time.Millisecond
+			}
+			switch start % 29 {
+			case 7:
+				b.startError = &UnavailableError{errors.New("no engine")}
+			case 11:
+				b.initExit = &Exit{Lost: true}
+			case 13:
+				b.resetError = &UnavailableError{errors.New("no such container")}
+			case 17:
+				b.startTakes = 100 * time.Millisecond
 			}
 			b.invoke = func(*runtimeapi.Event) outcome {
 				o := outcome{after: time.Duration(n.Load()%5) * 20 * time.Millisecond, response: runtimeapi.Response{Payload: []byte("1")}}
@@ -424,6 +436,10 @@ func TestEveryInvocationEnds(t *testing.T) {
 					o.pollAfter = 5 * time.Second // times out after it answered
 				case k%23 == 0:
 					o.response = runtimeapi.Response{TooLarge: true}
+				case k%29 == 0:
+					o.exit = &Exit{Lost: true}
+				case k%31 == 0:
+					o.dies = &Exit{Lost: true}
 				}
 				return o
 			}
@@ -442,6 +458,8 @@ func TestEveryInvocationEnds(t *testing.T) {
 		for k := range 5 {
 			time.Sleep(10 * time.Second)
 			w.s.SetCode(f, Code{Digest: fmt.Sprint("g", k)})
+			time.Sleep(3 * time.Second)
+			w.loseAll()
 		}
 		wg.Wait()
 		time.Sleep(10 * time.Second) // the last ones answered and have yet to poll

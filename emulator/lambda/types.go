@@ -44,7 +44,8 @@ type Result struct {
 // Executor starts execution environments: as processes, or in containers.
 type Executor interface {
 	// Start makes the sandbox of a new environment and starts the function's runtime in it. It returns once the process exists, from which
-	// moment INIT's clock runs. Its error is the platform's, not the function's (a missing bootstrap is an *InvalidEntrypointError).
+	// moment INIT's clock runs. Its error is the platform's, not the function's (a missing bootstrap is an *InvalidEntrypointError). ctx is for the
+	// start alone: it ends when nobody needs the environment any more, which may be long before Stop.
 	Start(ctx context.Context, spec Spec) (Instance, error)
 }
 
@@ -100,7 +101,8 @@ type Instance interface {
 	Drain()
 	// Kill ends all processes at once and keeps the sandbox: only Reset and Stop may follow.
 	Kill(ctx context.Context) error
-	// Reset kills what is left of the processes and starts the runtime again in the same sandbox: /tmp stays. The old Instance is used up.
+	// Reset kills what is left of the processes and starts the runtime again in the same sandbox: /tmp stays. The old Instance is used up. ctx is
+	// for the start alone, as in Executor.Start.
 	Reset(ctx context.Context) (Instance, error)
 	// Stop ends all processes of the environment (SIGTERM, the grace, SIGKILL to the group) and removes its sandbox. It is idempotent, and
 	// returns when nothing is left.
@@ -115,7 +117,9 @@ type Freezer interface {
 }
 
 // CPULimiter is an Instance whose processes can be held to the CPU time that their memory buys: MemoryMB/1769 vCPU in windows of 20 ms. LimitCPU is
-// called when INIT has ended, which Lambda does not throttle (spec lambda.md §7); Reset lifts the limit.
+// called when INIT has ended, which Lambda does not throttle (spec lambda.md §7), and the first event waits for it; Reset lifts the limit. No lock is
+// held, so it may ask an engine, but it has to end by itself: within seconds, and soon where Kill, Stop or Reset is called meanwhile, after which it
+// does nothing and returns nil.
 type CPULimiter interface {
 	LimitCPU() error
 }
@@ -136,7 +140,8 @@ type Exit struct {
 }
 
 // UnavailableError is a Start or Reset that failed because of what runs sandboxes, such as a container engine that is gone, and not because of the
-// function: the same may succeed later.
+// function: the same may succeed later. Start returns it when it has waited as long as is reasonable: nothing above waits on. A Reset that returns it
+// has lost the sandbox.
 type UnavailableError struct{ Err error }
 
 func (e *UnavailableError) Error() string { return e.Err.Error() }

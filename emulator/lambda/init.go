@@ -1,0 +1,155 @@
+package lambda
+
+import (
+	"sync"
+	"time"
+
+	"example.com/emulate/emulator/telemetry"
+)
+
+// INIT begins when the process exists and ends with its first poll (spec lambda.md §2.1). Two goroutines bring these: the environment's own, in which
+// the Executor returns the process, and that of the connection on which the runtime polls. Either may be first, so whoever comes second goes on with
+// ready: it limits the CPU, and then tells the fleet, which hands out no event before.
+
+// beginInit marks the environment as initializing, before the process exists: its first poll may come before Start has returned. False where there
+// is no slot because the Service closes. A repeated INIT is part of the invocation that waits for it, and of its time.
+func (e *Environment) beginInit(p telemetry.Phase, sl *slot) bool {
+	e.s.mu.Lock()
+	defer e.s.mu.Unlock()
+	e.slot = sl
+	e.phase, e.initPhase = initializing, p
+	e.told, e.truncated, e.failure = p == telemetry.PhaseInvoke, false, nil
+	e.launched, e.polled = nil, time.Time{}
+	e.exists = time.Now()
+	if e.bound != nil && p == telemetry.PhaseInvoke {
+		e.beginInvocation(e.bound)
+	}
+	return sl != nil
+}
+
+// started notes the new process.
+func (e *Environment) started(inst Instance) {
+	e.mu.Lock()
+	e.instance = inst
+	e.frozen = false
+	e.mu.Unlock()
+	s := e.s
+	s.mu.Lock()
+	var acts []action
+	var polled Instance
+	if e.phase == initializing {
+		e.launched = inst
+		if e.polled.IsZero() {
+			e.exists = time.Now()
+			if e.initPhase == telemetry.PhaseInit {
+				e.setAlarm(initTimeout)
+			}
+		} else {
+			polled = inst
+		}
+		acts = e.tellStarted()
+	}
+	s.mu.Unlock()
+	s.do(acts)
+	e.ready(polled)
+}
+
+// tellStarted tells the fleet, once, that the process exists. Service.mu is held.
+func (e *Environment) tellStarted() []action {
+	if e.told {
+		return nil
+	}
+	e.told = true
+	e.fn.counts.WaitedForMachine += e.exists.Sub(e.decided)
+	e.emitInitStart()
+	return e.s.decide(e.s.fleet.Started(e.s.now(), e.id, e.s.out[:0]))
+}
+
+// firstPoll notes that INIT has ended, and returns the process, or nil where that is not known yet or has polled before. Service.mu is held.
+func (e *Environment) firstPoll(now time.Time) Instance {
+	if !e.polled.IsZero() {
+		return nil
+	}
+	e.polled = now
+	e.slot.release()
+	if e.initPhase == telemetry.PhaseInit {
+		e.stopAlarm()
+	}
+	return e.launched
+}
+
+// ready tells the fleet that inst has ended its INIT, once its CPU is limited. It does nothing where inst is nil, or dead meanwhile: its end says what
+// becomes of the request.
+func (e *Environment) ready(inst Instance) {
+	if inst == nil {
+		return
+	}
+	e.limitCPU(inst)
+	select {
+	case <-inst.Done():
+		return
+	default:
+	}
+	s := e.s
+	s.mu.Lock()
+	if e.phase != initializing || e.launched != inst {
+		s.mu.Unlock()
+		return
+	}
+	e.phase = serving
+	if e.initPhase == telemetry.PhaseInit {
+		e.initTime = e.polled.Sub(e.exists)
+	}
+	e.reportInit(e.polled, telemetry.Success, "")
+	acts := s.decide(s.fleet.Ready(s.now(), e.id, 1, s.out[:0]))
+	idle := e.cur == nil
+	if idle {
+		e.idleSince.Store(time.Now().UnixNano())
+	}
+	s.mu.Unlock()
+	s.do(acts)
+	if idle {
+		s.freezer.add(e)
+	}
+}
+
+// limitCPU holds the process to the CPU time that its memory buys, from the end of INIT on. No lock is held: it may have to ask an engine. An
+// environment whose CPU cannot be limited serves all the same.
+func (e *Environment) limitCPU(inst Instance) {
+	limiter, ok := inst.(CPULimiter)
+	if !ok {
+		return
+	}
+	if err := limiter.LimitCPU(); err != nil {
+		e.s.o.Log("limit the CPU of an environment of function %s: %v", e.cfg.Name, err)
+	}
+}
+
+// slot is one of the few places for environments that start at the same time on this machine. It is given back at the first poll, or after 250 ms.
+type slot struct {
+	once  sync.Once
+	timer *time.Timer
+	slots chan struct{}
+}
+
+// takeSlot waits for a start slot; nil where the Service closed first.
+func (s *Service) takeSlot() *slot {
+	select {
+	case s.slots <- struct{}{}:
+	case <-s.ctx.Done():
+		return nil
+	}
+	sl := &slot{slots: s.slots}
+	sl.timer = time.AfterFunc(slotHeldFor, sl.giveBack)
+	return sl
+}
+
+// release gives the slot back, if that has not been done yet. A nil slot has none.
+func (sl *slot) release() {
+	if sl != nil {
+		sl.timer.Stop()
+		sl.giveBack()
+	}
+}
+
+func (sl *slot) giveBack() { sl.once.Do(func() { <-sl.slots }) }
