@@ -1,0 +1,86 @@
+package burst
+
+import (
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+	"time"
+)
+
+// Shape is when the requests of a load are meant to be sent: offsets from its beginning, in order. It may be walked more than once.
+type Shape iter.Seq[time.Duration]
+
+// AtOnce is n requests at the same moment.
+func AtOnce(n int) Shape {
+	return func(yield func(time.Duration) bool) {
+		for range n {
+			if !yield(0) {
+				return
+			}
+		}
+	}
+}
+
+// Rate is a steady number of requests per second, for d.
+func Rate(perSecond float64, d time.Duration) Shape { return Ramp(perSecond, perSecond, d) }
+
+// Ramp goes evenly from one number of requests per second to another, over d.
+func Ramp(from, to float64, d time.Duration) Shape {
+	total := d.Seconds()
+	slope := 0.0
+	if total > 0 {
+		slope = (to - from) / total
+	}
+	// By the time t, from*t + slope*t²/2 requests were sent; the nth is sent where that is n.
+	return func(yield func(time.Duration) bool) {
+		for n := 0.0; ; n++ {
+			t := math.Inf(1)
+			if slope == 0 {
+				t = n / from
+			} else if root := from*from + 2*slope*n; root >= 0 {
+				t = (math.Sqrt(root) - from) / slope
+			}
+			if !(t < total) || !yield(time.Duration(t*float64(time.Second))) {
+				return
+			}
+		}
+	}
+}
+
+// Spike is a steady rate with a peak in its middle that lasts a tenth of the time.
+func Spike(base, peak float64, d time.Duration) Shape {
+	before := d * 45 / 100
+	during := d / 10
+	return Then(Rate(base, before), before, Then(Rate(peak, during), during, Rate(base, d-before-during)))
+}
+
+// Then puts one shape behind another, which begins at the offset at.
+func Then(first Shape, at time.Duration, next Shape) Shape {
+	return func(yield func(time.Duration) bool) {
+		for t := range first {
+			if !yield(t) {
+				return
+			}
+		}
+		for t := range next {
+			if !yield(at + t) {
+				return
+			}
+		}
+	}
+}
+
+// Times is a recorded sequence of moments. It is sorted where it is not in order.
+func Times(at []time.Duration) Shape {
+	at = slices.Sorted(slices.Values(at))
+	return Shape(slices.Values(at))
+}
+
+// checkRate refuses rates that make no sequence.
+func checkRate(name string, perSecond float64) error {
+	if !(perSecond >= 0) || math.IsInf(perSecond, 0) {
+		return fmt.Errorf("%s %v is no number of requests per second", name, perSecond)
+	}
+	return nil
+}
