@@ -7,7 +7,7 @@
 //	     │   ├ eval ────── Ref, Fn::Sub, …, lazily, when a property is read (intrinsics.go, refs.go, conditions.go,
 //	     │   │             parameters.go, include.go)
 //	     │   ├ open ────── props: reads the properties of one resource by the support table (props.go, support*.go)
-//	     │   ├ loadFunctions → Project.Functions (lambda.go, function.go)
+//	     │   ├ loadFunctions → Project.Functions (lambda.go, function.go; image.go, container.go)
 //	     │   └ loadAPIs ──→ Project.APIs (api*.go; sam_api.go, openapi*.go, apigateway*.go); what a route may be: route.go
 //	     ├ loadNative ─── the same by emulate.yaml's own names (native*.go)
 //	     ├ folder ─────── a folder without a file (folder.go, detect.go)

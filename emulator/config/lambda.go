@@ -33,6 +33,10 @@ func (t *template) loadFunctions() {
 			}
 		}
 	}
+	shared := t.containers()
+	for _, f := range t.project.Functions {
+		shared.complete(f)
+	}
 	t.project.checkFunctions(t.scope, func(f *Function) *node { return t.resource(f.LogicalID).key })
 }
 
@@ -44,7 +48,7 @@ func (t *template) read(r *resource, layers map[string]string) *functionReader {
 	fr := &functionReader{props: t.open(r, &f.Broken), project: t.project, f: f}
 	fr.name("FunctionName")
 	f.Description = fr.text("Description")
-	f.PackageType = fr.enum("PackageType", "Zip", "Zip", "Image")
+	fr.packageType()
 	fr.limits("MemorySize", "Timeout", "ReservedConcurrentExecutions")
 	fr.architecture("Architectures")
 	if p := fr.nested("EphemeralStorage"); p != nil && p.require("Size", "") {
@@ -53,8 +57,16 @@ func (t *template) read(r *resource, layers map[string]string) *functionReader {
 	fr.environment(fr.nested("Environment"), "Variables")
 	fr.logging(fr.nested("LoggingConfig"))
 	fr.retries(fr.nested("EventInvokeConfig"))
-	t.functionLayers(fr, layers)
 	t.metadata(fr, r)
+	m := t.functionMetadata(fr, r)
+	if f.PackageType == "Image" {
+		fr.image(m, r)
+	} else {
+		t.functionLayers(fr, layers)
+	}
+	if e := m.nested("Emulate"); e != nil {
+		fr.where(e)
+	}
 	return fr
 }
 
@@ -143,7 +155,9 @@ func (t *template) lambdaFunction(r *resource, layers map[string]string) {
 	f := fr.f
 	t.code(fr, r)
 	fr.runtime("Runtime", "Handler")
-	if code := fr.value("Code"); code != nil && code.kind == mapKind && code.get("ZipFile") != nil && f.PackageType == "Zip" {
+	if f.PackageType == "Image" {
+		// Its Code is an ImageUri, which may be one that is not evaluated.
+	} else if code := fr.value("Code"); code != nil && code.kind == mapKind && code.get("ZipFile") != nil {
 		fr.inline(code.field("ZipFile").key, code.get("ZipFile").textOr(""))
 	}
 	f.Tracing = "PassThrough"
@@ -155,7 +169,11 @@ func (t *template) lambdaFunction(r *resource, layers map[string]string) {
 
 // code reads a CloudFormation function's Code: the path that `aws cloudformation package` would upload, CDK's asset, or a ZipFile's text.
 func (t *template) code(fr *functionReader, r *resource) {
-	if !fr.require("Code", "") || fr.f.PackageType == "Image" {
+	if fr.f.PackageType == "Image" {
+		fr.imageCode()
+		return
+	}
+	if !fr.require("Code", "") {
 		return
 	}
 	code := fr.value("Code")

@@ -24,6 +24,8 @@ type Options struct {
 	Env map[string]string
 	// Stage is --stage: it overrides the stage name of every API that has one of its own to override.
 	Stage string
+	// Network is --docker-network: that of all containers whose function names none itself.
+	Network string
 	// Region and Account fill the pseudo parameters; "" means us-east-1 and 123456789012.
 	Region, Account string
 	// Lenient turns errors that concern one function, route or property into warnings.

@@ -20,12 +20,15 @@ import (
 //	    timeout: 10s                # or seconds as a number
 //	    environment: {TABLE: users}
 //	    reservedConcurrency: 5
+//	  thumbs:
+//	    image: {context: ./thumbs}  # a Dockerfile; or the name of an image
 //	apis:
 //	  main:
 //	    kind: http                  # or rest
 //	    routes:
 //	      GET /users/{id}: users
 //	      $default: {function: hello, payload: "1.0"}
+//	container: {network: own}       # what concerns containers, for all functions
 //	limits: {concurrency: 100}      # the account's
 //	watch: {ignore: ["data/**"]}
 //	idleTimeout: 10m
@@ -35,14 +38,16 @@ type nativeFile struct {
 	root    *props
 	// shared are the variables of every function.
 	shared map[string]string
-	keys   map[string]*node
+	// containers are the settings of every function's container.
+	containers containers
+	keys       map[string]*node
 }
 
 // loadNative reads an emulate.yaml into a project.
 func loadNative(root *node, p *Project, opts Options, sc scope) {
 	n := &nativeFile{scope: sc, project: p, keys: map[string]*node{}}
 	n.root = open(sc.in("emulate.yaml", nil), root, root, "emulate.yaml", literal)
-	n.settings()
+	n.settings(opts)
 	if fs := n.root.value("functions"); fs == nil || len(fs.fields) == 0 {
 		n.errorf(n.root.key("functions"), "no-functions", "functions: {hello: ./hello}", "the file has no functions")
 	}
@@ -69,7 +74,8 @@ func (n *nativeFile) eachIn(section string, f func(*field)) {
 	}
 }
 
-func (n *nativeFile) settings() {
+func (n *nativeFile) settings(opts Options) {
+	n.containers = n.root.nestedIn("container").containers(opts)
 	n.shared = n.root.variables("environment")
 	n.project.IdleTimeout = n.root.duration("idleTimeout", 0, time.Millisecond, 24*time.Hour)
 	if l := n.root.nestedIn("limits"); l != nil {
@@ -135,9 +141,15 @@ func (n *nativeFile) function(fl *field) {
 	}
 	r.name("name")
 	f.Description = r.text("description")
-	r.nativeCode()
+	if r.has("image") {
+		r.nativeImage()
+	} else {
+		r.nativeCode()
+	}
 	r.nativeLimits()
 	r.nativeRest()
+	r.where(r.props)
+	n.containers.complete(f)
 	r.environment(r.props, "environment")
 	if len(n.shared) > 0 {
 		own := f.Environment
@@ -250,9 +262,6 @@ func (r *functionReader) nativeLimits() {
 	if r.has("retries") {
 		n := r.integer("retries", 2, 0, 2)
 		f.MaximumRetryAttempts = &n
-	}
-	if f.Executor = r.enum("executor", "", "process", "docker"); f.Executor == "docker" {
-		r.errorf(r.raw("executor"), "not-supported", "executor: process", "the container executor is not built yet")
 	}
 	f.Architecture = r.enum("architecture", "x86_64", "x86_64", "arm64")
 	f.Tracing = r.enum("tracing", "PassThrough", "Active", "PassThrough")

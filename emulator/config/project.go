@@ -69,7 +69,7 @@ type Function struct {
 	Logging Logging
 	// Tracing is "Active" or "PassThrough".
 	Tracing string
-	// Executor is "", "process" or "docker": the function's own choice over --executor.
+	// Executor is "", "auto", "process" or "docker": the function's own choice over --executor.
 	Executor string
 	// Image is what a function of PackageType Image is made of.
 	Image Image
@@ -85,7 +85,7 @@ type Function struct {
 type Image struct {
 	// URI is ImageUri, "" where the image is built.
 	URI string
-	// Context, Dockerfile, Tag, Args and Target are SAM's Metadata DockerContext (absolute), Dockerfile (relative to Context, "" means Dockerfile),
+	// Context, Dockerfile, Tag, Args and Target are SAM's Metadata DockerContext (absolute), Dockerfile (relative to Context, or absolute; "" means Dockerfile),
 	// DockerTag, DockerBuildArgs and DockerBuildTarget. Context is "" where nothing is built.
 	Context, Dockerfile, Tag, Target string
 	Args                             map[string]string

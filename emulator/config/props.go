@@ -268,6 +268,19 @@ func (p *props) nested(name string) *props {
 	return open(p.scope, v, p.key(name), p.row.typ+"."+name, literal)
 }
 
+// lazily is nested for values that are evaluated when they are read; nil where the property is absent.
+func (p *props) lazily(name string) *props {
+	f := p.node.field(name)
+	if f == nil {
+		return nil
+	}
+	v := f.value
+	if isIntrinsic(v) {
+		v = p.eval(v, p.scope)
+	}
+	return open(p.scope, v, f.key, p.row.typ+"."+name, p.eval)
+}
+
 // require reports a property that is not given, or is empty text.
 func (p *props) require(name, hint string) bool {
 	if v := p.node.get(name); v != nil {

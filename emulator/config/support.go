@@ -23,7 +23,7 @@ const (
 // TypeSupport says what is done with a resource type, or with a part of a configuration file.
 type TypeSupport struct {
 	// Type is CloudFormation's name ("AWS::Serverless::Function"), with the property's name behind it for a nested one
-	// ("AWS::Serverless::Function.LoggingConfig"), or "emulate.yaml" and a section of it.
+	// ("AWS::Serverless::Function.LoggingConfig"), "emulate.yaml" and a section of it, or a Metadata.
 	Type       string
 	Class      Class
 	Note       string
@@ -83,6 +83,11 @@ func (r *typeRow) classOf(property string) (Class, noted) {
 		return NoLocalEffect, noted{}
 	}
 	return "", noted{}
+}
+
+// knows says whether a property is one of the row's own, which in an open row others may be too.
+func (r *typeRow) knows(property string) bool {
+	return slices.Contains(r.properties(), property)
 }
 
 // what names the row's object in messages: "AWS::Serverless::Function", "LoggingConfig", "a function".

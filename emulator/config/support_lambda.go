@@ -4,10 +4,10 @@ package config
 var serverlessTypes = []typeRow{
 	{
 		typ: "AWS::Serverless::Function",
-		served: `Architectures AutoPublishAlias CodeUri Description Environment EphemeralStorage EventInvokeConfig Events FunctionName Handler InlineCode Layers
-			LoggingConfig MemorySize ReservedConcurrentExecutions Runtime Timeout`,
-		ignored: `AssumeRolePolicyDocument AutoPublishAliasAllProperties AutoPublishCodeSha256 CodeSigningConfigArn DeploymentPreference ImageConfig
-			ImageUri KmsKeyArn PermissionsBoundary Policies PropagateTags RecursiveLoop Role RolePath RuntimeManagementConfig SourceKMSKeyArn Tags
+		served: `Architectures AutoPublishAlias CodeUri Description Environment EphemeralStorage EventInvokeConfig Events FunctionName Handler ImageConfig ImageUri InlineCode
+			Layers LoggingConfig MemorySize PackageType ReservedConcurrentExecutions Runtime Timeout`,
+		ignored: `AssumeRolePolicyDocument AutoPublishAliasAllProperties AutoPublishCodeSha256 CodeSigningConfigArn DeploymentPreference
+			KmsKeyArn PermissionsBoundary Policies PropagateTags RecursiveLoop Role RolePath RuntimeManagementConfig SourceKMSKeyArn Tags
 			VersionDeletionPolicy VersionDescription VpcConfig`,
 		notYet: []noted{
 			{name: "AcceleratorConfig"},
@@ -25,7 +25,6 @@ var serverlessTypes = []typeRow{
 		},
 		refused: []noted{
 			{name: "DurableConfig", note: "a durable function needs the durable execution API"},
-			{name: "PackageType", note: "Image needs the container executor, which is not built yet", unless: "Zip"},
 		},
 	},
 	{typ: "AWS::Serverless::Function.Environment", served: "Variables"},
@@ -38,7 +37,14 @@ var serverlessTypes = []typeRow{
 			{name: "MaximumEventAgeInSeconds", note: "events do not age"},
 		},
 	},
+	{typ: "AWS::Serverless::Function.ImageConfig", served: imageConfig},
 	loggingRow("AWS::Serverless::Function.LoggingConfig"),
+	metadataRow("AWS::Serverless::Function Metadata"),
+	{typ: "AWS::Serverless::Function Metadata.Emulate", served: "container executor"},
+	{typ: "AWS::Serverless::Function Metadata.Emulate.container", served: functionContainer},
+	{typ: "template Metadata", called: "Metadata", served: "Emulate", open: true},
+	{typ: "template Metadata.Emulate", served: "container"},
+	{typ: "template Metadata.Emulate.container", served: projectContainer},
 	{typ: "AWS::Serverless::Function.ProvisionedConcurrencyConfig", served: "ProvisionedConcurrentExecutions"},
 	{typ: "AWS::Serverless::Function.FunctionUrlConfig", served: "AuthType Cors InvokeMode"},
 	{typ: "AWS::Serverless::Function.FunctionUrlConfig.Cors", served: corsProperties},
@@ -63,9 +69,9 @@ var serverlessTypes = []typeRow{
 var lambdaTypes = []typeRow{
 	{
 		typ: "AWS::Lambda::Function",
-		served: `Architectures Code Description Environment EphemeralStorage FunctionName Handler Layers LoggingConfig MemorySize
-			ReservedConcurrentExecutions Runtime Timeout`,
-		ignored: "CodeSigningConfigArn ImageConfig KmsKeyArn RecursiveLoop Role RuntimeManagementConfig Tags VpcConfig",
+		served: `Architectures Code Description Environment EphemeralStorage FunctionName Handler ImageConfig Layers LoggingConfig
+			MemorySize PackageType ReservedConcurrentExecutions Runtime Timeout`,
+		ignored: "CodeSigningConfigArn KmsKeyArn RecursiveLoop Role RuntimeManagementConfig Tags VpcConfig",
 		notYet: []noted{
 			{name: "AcceleratorConfig"},
 			{name: "CapacityProviderConfig", note: "the function runs one request per environment"},
@@ -80,13 +86,16 @@ var lambdaTypes = []typeRow{
 		},
 		refused: []noted{
 			{name: "DurableConfig", note: "a durable function needs the durable execution API"},
-			{name: "PackageType", note: "Image needs the container executor, which is not built yet", unless: "Zip"},
 		},
 	},
 	{typ: "AWS::Lambda::Function.Code", served: "ImageUri S3Bucket S3Key S3ObjectVersion ZipFile", ignored: "S3ObjectStorageMode SourceKMSKeyArn"},
 	{typ: "AWS::Lambda::Function.Environment", served: "Variables"},
 	{typ: "AWS::Lambda::Function.EphemeralStorage", served: "Size"},
+	{typ: "AWS::Lambda::Function.ImageConfig", served: imageConfig},
 	loggingRow("AWS::Lambda::Function.LoggingConfig"),
+	metadataRow("AWS::Lambda::Function Metadata"),
+	{typ: "AWS::Lambda::Function Metadata.Emulate", served: "container executor"},
+	{typ: "AWS::Lambda::Function Metadata.Emulate.container", served: functionContainer},
 	{
 		typ:     "AWS::Lambda::LayerVersion",
 		served:  "Content LayerName",
@@ -136,6 +145,17 @@ var lambdaTypes = []typeRow{
 }
 
 const corsProperties = "AllowCredentials AllowHeaders AllowMethods AllowOrigins ExposeHeaders MaxAge"
+
+const imageConfig = "Command EntryPoint WorkingDirectory"
+
+// metadataRow is what SAM, the CDK and we ourselves read of a function's Metadata, whose other names are the user's own.
+func metadataRow(typ string) typeRow {
+	return typeRow{
+		typ: typ, called: "Metadata", open: true,
+		served: `BuildMethod BuildProperties DockerBuildArgs DockerBuildTarget DockerContext DockerTag Dockerfile Emulate SkipBuild aws:asset:path
+			aws:asset:docker-build-args aws:asset:docker-build-target aws:asset:dockerfile-path`,
+	}
+}
 
 func loggingRow(typ string) typeRow {
 	return typeRow{

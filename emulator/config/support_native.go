@@ -2,10 +2,10 @@ package config
 
 // The support table's rows of emulate.yaml.
 var nativeTypes = []typeRow{
-	{typ: "emulate.yaml", called: "emulate.yaml", served: "apis environment functions idleTimeout limits watch"},
+	{typ: "emulate.yaml", called: "emulate.yaml", served: "apis container environment functions idleTimeout limits watch"},
 	{
 		typ: "emulate.yaml functions", called: "a function",
-		served: `alias architecture build code description environment ephemeralStorage executor handler inline layers logging memory name
+		served: `alias architecture build code container description environment ephemeralStorage executor handler image inline layers logging memory name
 			reservedConcurrency retries runtime tags timeout`,
 		notYet: []noted{
 			{name: "provisionedConcurrency", note: "all environments start on demand"},
@@ -22,6 +22,8 @@ var nativeTypes = []typeRow{
 			{name: "systemLevel", note: "no line is left out"},
 		},
 	},
+	{typ: "emulate.yaml functions.image", served: "args command context dockerfile entryPoint tag target uri workingDirectory"},
+	{typ: "emulate.yaml functions.container", served: functionContainer},
 	{typ: "emulate.yaml functions.url", served: "auth cors invokeMode"},
 	{typ: "emulate.yaml functions.url.cors", served: nativeCORS},
 	{typ: "emulate.yaml functions.build", served: "method", open: true},
@@ -29,8 +31,15 @@ var nativeTypes = []typeRow{
 	{typ: "emulate.yaml apis.cors", served: nativeCORS},
 	{typ: "emulate.yaml apis.stages", called: "a stage", served: "variables"},
 	{typ: "emulate.yaml apis.routes", called: "a route", served: "function payload timeout"},
+	{typ: "emulate.yaml container", called: "container", served: projectContainer},
 	{typ: "emulate.yaml limits", called: "limits", served: "concurrency"},
 	{typ: "emulate.yaml watch", called: "watch", served: "ignore"},
 }
+
+// What concerns containers is called alike in emulate.yaml and in a template's Metadata.
+const (
+	functionContainer = "buildImage image network"
+	projectContainer  = functionContainer + " buildImages images"
+)
 
 const nativeCORS = "allowCredentials allowHeaders allowMethods allowOrigins exposeHeaders maxAge"

@@ -189,7 +189,7 @@ func knownTypes() []string {
 	var names []string
 	for _, rows := range [][]typeRow{serverlessTypes, lambdaTypes, apiTypes, apiGatewayTypes} {
 		for _, r := range rows {
-			if !strings.Contains(r.typ, ".") {
+			if !strings.ContainsAny(r.typ, ". ") {
 				names = append(names, r.typ)
 			}
 		}
