@@ -41,3 +41,86 @@ fill_runtime() {
 	fill_base "$1"
 	install -m 755 "$images/lambda/lambda-entrypoint.sh" "$1/lambda-entrypoint.sh"
 }
+
+# check_runtime NAME COMMAND checks the bootstrap of a managed runtime, which is to become COMMAND.
+check_runtime() {
+	local api=(-e AWS_LAMBDA_RUNTIME_API=127.0.0.1:9001)
+	[ "$(exit_code "$1")" = 142 ] || wrong "without a handler it does not exit 142"
+	[ "$(exit_code "$1" app.handler)" = 1 ] || wrong "without a Runtime API it does not exit 1"
+	[ "$(exit_code "${api[@]}" -e AWS_LAMBDA_EXEC_WRAPPER=/missing "$1" app.handler)" = 127 ] || wrong "a missing wrapper does not end it with 127"
+	[ "$(docker run --rm --network none "${api[@]}" -e AWS_LAMBDA_EXEC_WRAPPER=/bin/echo "$1" app.handler)" = "$2" ] ||
+		wrong "a wrapper does not get the interpreter and its arguments"
+}
+
+# Build images.
+
+build_packages="binutils bzip2 curl file g++ gcc git gzip libc6-dev make mawk patch pkg-config tar unzip xz-utils zip"
+python_build_packages="python3 python3-dev python3-pip python3-venv"
+build_config=("${runtime_config[@]}" 'CMD ["/bin/bash"]')
+
+# fill_build ROOT is fill_base with the links that Debian's alternatives system makes.
+fill_build() {
+	fill_base "$1"
+	ln -sf gcc "$1/usr/bin/cc"
+	ln -sf g++ "$1/usr/bin/c++"
+	ln -sf mawk "$1/usr/bin/awk"
+}
+
+check_compilers() {
+	inside "$1" bash -c 'cd /tmp && echo "int main() {}" >a.c && cc a.c -o a && ./a && printf "#include <iostream>\nint main() { std::cout << 1; }\n" >b.cc && c++ b.cc -o b && ./b >/dev/null' ||
+		wrong "its compilers do not work"
+	inside "$1" bash -c 'for tool in make git curl zip unzip tar gzip xz file awk; do command -v $tool >/dev/null || exit 1; done' || wrong "a tool is missing"
+}
+
+# compile_python ROOT FOLDER… compiles the standard library and these folders, as installing the packages would have done.
+compile_python() {
+	local root=$1
+	shift
+	ldconfig -r "$root"
+	chroot "$root" /usr/bin/python3 -m compileall -q -j 2 -x '/(test|tests|idlelib|turtledemo)/' /usr/lib/python3.11 /usr/lib/python3 "$@"
+}
+
+# fill_build_python ROOT lets pip install: in AWS's images the interpreter is no one else's.
+fill_build_python() {
+	local root=$1 name
+	rm -f "$root"/usr/lib/python3*/EXTERNALLY-MANAGED
+	for name in python python3 python3.11; do ln -s /usr/bin/python3.11 "$root/var/lang/bin/$name"; done
+	ln -s /usr/bin/pip3 "$root/var/lang/bin/pip"
+	compile_python "$root"
+}
+
+check_build_python() {
+	inside "$1" bash -c 'cd /tmp && pip --version && python3 -m venv v && v/bin/pip --version && python3-config --includes' >/dev/null || wrong "its Python cannot install packages"
+}
+
+# The host's Node, where that is one program, else Debian's.
+node_alone() { ! ldd "$(command -v node)" | grep -q libnode; }
+node_packages() { node_alone || echo nodejs npm libnode-dev; }
+
+# fill_node ROOT gives the image the interpreter.
+fill_node() {
+	if node_alone; then cp "$(readlink -f "$(command -v node)")" "$1/var/lang/bin/node"; else ln -s /usr/bin/node "$1/var/lang/bin/node"; fi
+}
+
+# fill_npm ROOT adds npm, and the headers with which native modules compile without a download.
+fill_npm() {
+	local root=$1 prefix name
+	if ! node_alone; then
+		mkdir -p "$root/etc"
+		echo nodedir=/usr >"$root/etc/npmrc"
+		return
+	fi
+	prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
+	mkdir -p "$root"/var/lang/{include,etc,lib/node_modules}
+	cp -r "$prefix/include/node" "$root/var/lang/include/"
+	cp -r "$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")" "$root/var/lang/lib/node_modules/npm"
+	for name in npm npx; do ln -s "../lib/node_modules/npm/bin/$name-cli.js" "$root/var/lang/bin/$name"; done
+	echo nodedir=/var/lang >"$root/var/lang/etc/npmrc"
+}
+
+# rust_toolchain prints the folder of the host's Rust, where that is one that can be moved; else Debian's is taken.
+rust_toolchain() {
+	local sysroot
+	sysroot=$(rustc --print sysroot 2>/dev/null) && [ "$sysroot" != /usr ] && [ -x "$sysroot/bin/cargo" ] && echo "$sysroot"
+}
+rust_packages() { rust_toolchain >/dev/null || echo cargo; }

@@ -146,4 +146,5 @@ for recipe in "${stale[@]}"; do
 	make_image "$recipe" &
 done
 while [ -n "$(jobs -p)" ]; do wait -n || failed=yes; done
+docker image prune --force --filter label=emulate.standin=1 >/dev/null # the ones that were replaced
 [ -z "$failed" ] || { say "not every image could be made"; exit 1; }
