@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"example.com/emulate/emulator/config"
+	"example.com/emulate/emulator/docker"
 )
 
 // Options of New. The zero value builds on the host into the user's cache folder.
@@ -26,8 +27,17 @@ type Options struct {
 	// Interpreter names the python that will run a function of this runtime (an absolute path or a name on PATH), so that pip installs for that
 	// one. nil takes the first that works of python3.X (the runtime's version), python3 and python.
 	Interpreter func(runtime string) (string, error)
-	// Runner runs the tools; nil is Host.
+	// Runner runs the tools of builds on this machine; nil is Host.
 	Runner Runner
+	// InContainer says of which functions the artifact is for Lambda's own Linux and the function's architecture, complete with its dependencies: it is
+	// built in a container of the runtime's build image. nil builds all for this machine. It must answer the same for the same function.
+	InContainer func(*config.Function) bool
+	// Host builds on this machine what InContainer wants, as far as that is safe: for Lambda all the same.
+	Host bool
+	// Engine finds the container engine. It is called at the first build that needs one, and again after it failed. nil is docker.Connect.
+	Engine func(context.Context) (*docker.Engine, error)
+	// Labels are put on build containers, so that those of a dead emulator are known.
+	Labels map[string]string
 }
 
 // Progress is one moment of a build step, for the terminal.
@@ -58,6 +68,7 @@ const (
 type Builder struct {
 	opts    Options
 	goSlots chan struct{} // a running go build holds one
+	boxes   boxes
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	wg      sync.WaitGroup
@@ -70,6 +81,7 @@ type Builder struct {
 	flights map[string]*flight
 	pythons map[string]*python // by runtime
 	closed  bool
+	engine  *docker.Engine // the one that docker.Connect found
 }
 
 // errClosed is the cause of builds that Close ended.
@@ -81,7 +93,8 @@ func New(o Options) *Builder {
 		o.Runner = Host{}
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	return &Builder{opts: o, goSlots: make(chan struct{}, runtime.NumCPU()), ctx: ctx, cancel: cancel, flights: map[string]*flight{}, pythons: map[string]*python{}}
+	return &Builder{opts: o, goSlots: make(chan struct{}, runtime.NumCPU()), ctx: ctx, cancel: cancel, flights: map[string]*flight{}, pythons: map[string]*python{},
+		boxes: boxes{labels: o.Labels, slots: map[string]*boxSlot{}}}
 }
 
 // Close ends running builds, whose callers get an error, and waits for them. It is idempotent.
@@ -96,6 +109,10 @@ func (b *Builder) Close(ctx context.Context) error {
 	case <-done:
 	case <-ctx.Done():
 		return fmt.Errorf("wait for running builds: %w", context.Cause(ctx))
+	}
+	b.boxes.close(ctx)
+	if b.engine != nil {
+		b.engine.Close()
 	}
 	b.openOnce.Do(func() { b.openErr = errClosed })
 	if b.store != nil {
@@ -117,7 +134,7 @@ func (b *Builder) open() error {
 // Build returns the artifact of a function, and builds it if its source changed. A build that fails in the tool's own words is an *Error. Calls for
 // the same source at the same time share one build, and none gets a build that began before its call.
 func (b *Builder) Build(ctx context.Context, fn *config.Function) (*Artifact, error) {
-	key := sourceKey(fn)
+	key := b.sourceKey(fn)
 	call, err := b.join(key, fn)
 	if err != nil {
 		return nil, err
@@ -213,13 +230,17 @@ func (b *Builder) leave(c *call) {
 }
 
 // sourceKey is equal for functions that share one build.
-func sourceKey(fn *config.Function) string {
-	b, err := json.Marshal([]any{fn.Runtime, fn.Handler, fn.Code, fn.Layers, projectDir(fn), runtime.GOOS, runtime.GOARCH})
+func (b *Builder) sourceKey(fn *config.Function) string {
+	parts := []any{fn.Runtime, fn.Handler, fn.Code, fn.Layers, projectDir(fn), runtime.GOOS, runtime.GOARCH}
+	if b.forLambda(fn) {
+		parts = append(parts, fn.PackageType, fn.Image, fn.Container, fn.Architecture, b.opts.Host)
+	}
+	key, err := json.Marshal(parts)
 	if err != nil {
 		// Only a property that is not JSON, which no configuration file can hold; its Go form will do.
-		b = fmt.Appendf(nil, "%#v", fn.Code)
+		key = fmt.Appendf(nil, "%#v", fn.Code)
 	}
-	return hash(string(b))
+	return hash(string(key))
 }
 
 // projectDir is where the project's configuration lies: compilers' messages name files relative to it.
@@ -239,6 +260,12 @@ type job struct {
 	dir string
 	// project is the folder that messages are relative to.
 	project string
+	// lambda says that the artifact is for Lambda, not for this machine. goarch is the processor that it is for.
+	lambda bool
+	goarch string
+	// runner runs the tools. With a build container, image is its image; nil on this machine.
+	runner Runner
+	image  *docker.Image
 }
 
 func (b *Builder) run(ctx context.Context, key string, fn *config.Function) (*Artifact, error) {
@@ -248,7 +275,10 @@ func (b *Builder) run(ctx context.Context, key string, fn *config.Function) (*Ar
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	j := &job{Builder: b, fn: fn, key: key, project: projectDir(fn)}
+	j := &job{Builder: b, fn: fn, key: key, project: projectDir(fn), runner: b.opts.Runner, lambda: b.forLambda(fn), goarch: runtime.GOARCH}
+	if j.lambda {
+		j.goarch = goarch(fn.Architecture)
+	}
 	a, err := j.code(ctx)
 	if err != nil {
 		return nil, j.watchable(err)
@@ -302,14 +332,13 @@ func (j *job) tool(ctx context.Context, step, missing string, c Command) error {
 	start := time.Now()
 	j.progress(Progress{Step: step, State: StepStarted})
 	c.Line = func(l string) { j.progress(Progress{Step: step, State: StepLine, Line: l}) }
-	out, err := j.opts.Runner.Run(ctx, c)
+	out, err := j.runner.Run(ctx, c)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
 		err = fmt.Errorf("%s: %w", step, context.Cause(ctx))
 	case errors.Is(err, exec.ErrNotFound):
-		e := j.fail(step, c.Args[0]+" is not installed, or not on PATH", missing, err)
-		e.Missing, err = c.Args[0], e
+		err = j.missingTool(step, c.Args[0], missing, err)
 	default:
 		err = j.fail(step, strings.TrimRight(string(out), "\n"), "", err)
 	}

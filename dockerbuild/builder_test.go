@@ -358,7 +358,7 @@ func TestCallsShareBuilds(t *testing.T) {
 	waitFor(t, func() bool {
 		f.builder.mu.Lock()
 		defer f.builder.mu.Unlock()
-		fl := f.builder.flights[sourceKey(fn)]
+		fl := f.builder.flights[f.builder.sourceKey(fn)]
 		return fl.next != nil && fl.next.waiters == 10
 	})
 	f.write("-- fn/v --\ntwo\n")

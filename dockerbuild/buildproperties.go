@@ -198,3 +198,50 @@ func parseFlags(flags []string) (api.BuildOptions, error) {
 	}
 	return options, nil
 }
+
+// setting is one of the function's build properties that is true or false, by any of its names.
+func (j *job) setting(names ...string) (value, given bool, err error) {
+	for _, name := range names {
+		v, ok := j.fn.Code.BuildProperties[name]
+		if !ok {
+			continue
+		}
+		if n := fmt.Sprint(v); n == "0" || n == "1" {
+			return n == "1", true, nil
+		}
+		on, err := truth(v)
+		if err != nil {
+			return false, true, j.fail("read build settings", name+": "+err.Error(), "", err)
+		}
+		return on, true, nil
+	}
+	return false, false, nil
+}
+
+// texts is a build property that is a text or a list of texts, by any of its names.
+func (j *job) texts(names ...string) ([]string, error) {
+	for _, name := range names {
+		v, ok := j.fn.Code.BuildProperties[name]
+		if !ok {
+			continue
+		}
+		list, err := stringsOf(v)
+		if err != nil {
+			return nil, j.fail("read build settings", name+": "+err.Error(), "", err)
+		}
+		return list, nil
+	}
+	return nil, nil
+}
+
+// text is a build property that is one text, by any of its names; "" where it is not given.
+func (j *job) text(names ...string) (string, error) {
+	list, err := j.texts(names...)
+	if err != nil || len(list) == 0 {
+		return "", err
+	}
+	if len(list) > 1 {
+		return "", j.fail("read build settings", names[0]+" is one text, not a list", "", nil)
+	}
+	return list[0], nil
+}

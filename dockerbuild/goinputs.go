@@ -21,6 +21,7 @@ type goPackage struct {
 	Dir           string
 	Standard      bool
 	EmbedPatterns []string
+	CgoFiles      []string
 	Module        *goModule
 }
 
@@ -41,12 +42,19 @@ func (p goPackage) local() bool {
 }
 
 // goInputs are the local packages that a build reads.
-type goInputs struct{ packages []goPackage }
+type goInputs struct {
+	packages []goPackage
+	// native says that a package outside of the standard library has parts in C.
+	native bool
+}
+
+// cgo says whether the program needs cgo, as far as is known.
+func (in *goInputs) cgo() bool { return in != nil && in.native }
 
 // goList asks go what a build reads; nil where it does not know, because the code does not compile.
 func (j *job) goList(ctx context.Context, env *goEnv) *goInputs {
-	args := append([]string{"go", "list", "-deps", "-json=Dir,Standard,EmbedPatterns,Module"}, env.flags...)
-	out, err := j.opts.Runner.Run(ctx, Command{Quiet: true, Dir: j.dir, Args: append(args, "."), Env: env.vars})
+	args := append([]string{"go", "list", "-deps", "-json=Dir,Standard,EmbedPatterns,CgoFiles,Module"}, env.flags...)
+	out, err := j.runner.Run(ctx, Command{Quiet: true, Dir: j.dir, Args: append(args, "."), Env: env.listVars()})
 	if err != nil {
 		return nil
 	}
@@ -59,7 +67,9 @@ func (j *job) goList(ctx context.Context, env *goEnv) *goInputs {
 			return in
 		case err != nil:
 			return nil
-		case p.local():
+		}
+		in.native = in.native || !p.Standard && len(p.CgoFiles) > 0
+		if p.local() {
 			in.packages = append(in.packages, p)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -20,13 +20,20 @@ import (
 
 const goMissing = "Install Go (https://go.dev/dl), or put an executable bootstrap into the folder."
 
-// golang builds a Go main package into a bootstrap for this machine. The artifact is named by the binary's own hash, so that a change that makes
+// golang builds a Go main package into a bootstrap for this machine, or for Lambda. The artifact is named by the binary's own hash, so that a change that makes
 // the same program restarts nothing.
 //
 // go list, which tells what the build reads, costs as much as a small build. So it never comes before one: at the first build, and at a change that
-// can alter the answer (imports, embed patterns, new or removed files, go.mod), it runs beside go build; else the last answer still holds.
+// can alter the answer (imports, embed patterns, new or removed files, go.mod), it runs beside go build; else the last answer still holds. Only the very
+// first build for Lambda waits for it, to learn whether the program needs cgo; where a later answer differs, the build is repeated.
 func (j *job) golang(ctx context.Context) (*Artifact, error) {
-	env := newGoEnv(j.dir)
+	if err := j.tools(ctx); err != nil {
+		return nil, err
+	}
+	env, err := j.newGoEnv()
+	if err != nil {
+		return nil, err
+	}
 	rec := j.store.record(j.key, env.settings)
 	now, list := newSnapshot(), true
 	if rec != nil {
@@ -38,18 +45,21 @@ func (j *job) golang(ctx context.Context) (*Artifact, error) {
 	}
 	env.addCandidates(now)
 	begun := time.Now()
-	listed := make(chan *goInputs, 1)
-	if list {
-		j.wg.Go(func() { listed <- j.goList(ctx, env) })
-	} else {
-		listed <- nil
+	var first *goInputs
+	if rec != nil {
+		env.cgo = env.cgo || rec.Cgo
+	} else if env.cgoOpen {
+		first = j.goList(ctx, env)
+		env.cgo = first.cgo()
 	}
-	dir, digest, err := j.goBuild(ctx, env)
-	inputs := <-listed
+	a, inputs, err := j.goBoth(ctx, env, list, first)
+	if err == nil && inputs != nil && env.cgoOpen && inputs.cgo() != env.cgo {
+		env.cgo = inputs.cgo()
+		a, inputs, err = j.goBoth(ctx, env, list, inputs)
+	}
 	if err != nil {
 		return nil, j.goFailed(err, rec, inputs)
 	}
-	a := Artifact{Dir: dir, Digest: digest}
 	switch {
 	case inputs != nil:
 		now = inputs.snapshot(now, begun)
@@ -58,9 +68,21 @@ func (j *job) golang(ctx context.Context) (*Artifact, error) {
 		a.Inputs = rec.Artifact.Inputs
 	default:
 		a.Inputs = []string{j.dir}
-		return &a, nil // go list failed: without its answer nothing may be remembered
+		return a, nil // go list failed: without its answer nothing may be remembered
 	}
-	return &a, j.store.saveRecord(j.key, &record{Settings: env.settings, Snapshot: now, Artifact: a})
+	return a, j.store.saveRecord(j.key, &record{Settings: env.settings, Snapshot: now, Artifact: *a, Cgo: env.cgo})
+}
+
+// goBoth builds, and lists beside that what the build reads, unless that is known or not asked for.
+func (j *job) goBoth(ctx context.Context, env *goEnv, list bool, known *goInputs) (*Artifact, *goInputs, error) {
+	listed := make(chan *goInputs, 1)
+	if list && known == nil {
+		j.wg.Go(func() { listed <- j.goList(ctx, env) })
+	} else {
+		listed <- known
+	}
+	dir, digest, err := j.goBuild(ctx, env)
+	return &Artifact{Dir: dir, Digest: digest}, <-listed, err
 }
 
 // unchanged is the answer of a source that needs no build. File states that became certain meanwhile are kept.
@@ -90,8 +112,9 @@ func (j *job) goBuild(ctx context.Context, env *goEnv) (dir, digest string, err 
 	}
 	defer os.RemoveAll(tmp)
 	bootstrap := filepath.Join(tmp, "bootstrap")
-	args := append([]string{"go", "build", "-o", bootstrap}, env.flags...)
-	if err := j.tool(ctx, "go build", goMissing, Command{Dir: j.dir, Args: append(args, "."), Env: env.vars}); err != nil {
+	args := append([]string{"go", "build", "-o", inside(bootstrap)}, env.flags...)
+	err = j.tool(ctx, "go build", goMissing, Command{Dir: j.dir, Args: append(args, "."), Env: env.buildVars(), Writes: []string{tmp}})
+	if err != nil {
 		return "", "", err
 	}
 	if digest, err = binaryDigest(bootstrap); err != nil {
@@ -142,6 +165,8 @@ func goHint(output string) string {
 	switch {
 	case strings.Contains(output, "go.mod file not found"):
 		return "Run: go mod init NAME && go mod tidy"
+	case strings.Contains(output, `C compiler "gcc" not found`):
+		return "The program needs cgo, and the C compiler is missing: name an image that has one by BuildImage (build.image), or set cgo to false."
 	case strings.Contains(output, "no required module provides package"), strings.Contains(output, "missing go.sum entry"),
 		strings.Contains(output, "updates to go.mod needed"):
 		return "Run: go mod tidy"
@@ -180,19 +205,32 @@ func relative(path, dir string) string {
 
 // goEnv is all that decides on a build beside files.
 type goEnv struct {
-	dir      string
-	flags    []string
-	vars     []string
-	settings string
-	envFile  string // where "go env -w" keeps settings
+	dir   string
+	flags []string
+	// cgo and cgoOpen are for builds for Lambda: whether cgo is on, and whether that is for the program's packages to say.
+	cgo, cgoOpen, lambda bool
+	vars                 []string
+	settings             string
+	envFile              string // where "go env -w" keeps settings
 }
 
 // newGoEnv reads the go command's settings without running it. Flags of the user's GOFLAGS are kept: ours are added to their tags, and left out
 // where they set the linker's flags. The symbol table stays, so that panics name functions; DWARF goes, which makes linking a third faster, and so
 // does net/rpc, which aws-lambda-go needs for the retired go1.x runtime only. There is no -trimpath: it would compile everything, the standard
 // library included, once more than the user's own builds have, and stack traces name the user's files without it.
-func newGoEnv(dir string) *goEnv {
-	e := &goEnv{dir: dir, vars: []string{"GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH}, envFile: os.Getenv("GOENV")}
+//
+// For Lambda there is -trimpath: equal sources make equal programs on every machine. And cgo is off, so that the program runs with any C library,
+// unless the function's build asks for it or a package has parts in C.
+func (j *job) newGoEnv() (*goEnv, error) {
+	e := &goEnv{dir: j.dir, vars: []string{"GOOS=" + j.system(), "GOARCH=" + j.goarch}, envFile: os.Getenv("GOENV"), lambda: j.lambda}
+	set, given, err := j.setting("cgo", "CGO_ENABLED")
+	if err != nil {
+		return nil, err
+	}
+	if e.cgo = given && set; given && !j.lambda {
+		e.vars = append(e.vars, cgoVar(e.cgo))
+	}
+	e.cgoOpen = !given && j.lambda
 	if e.envFile == "" {
 		if base, err := os.UserConfigDir(); err == nil {
 			e.envFile = filepath.Join(base, "go", "env")
@@ -209,10 +247,13 @@ func newGoEnv(dir string) *goEnv {
 		}
 	}
 	e.flags = []string{"-buildvcs=false", "-tags=" + tags}
+	if j.lambda {
+		e.flags = append(e.flags, "-trimpath")
+	}
 	if ldflags != "" {
 		e.flags = append(e.flags, "-ldflags="+ldflags)
 	}
-	parts := append([]string{"go 1", dir, toolState("go")}, e.flags...)
+	parts := append([]string{"go 2", j.dir, j.toolState("go"), fmt.Sprint(e.lambda, given, e.cgo)}, slices.Concat(e.flags, e.vars)...)
 	var vars []string
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
@@ -222,7 +263,30 @@ func newGoEnv(dir string) *goEnv {
 	}
 	sort.Strings(vars)
 	e.settings = hash(append(parts, vars...)...)
-	return e
+	return e, nil
+}
+
+// buildVars are the variables of go build.
+func (e *goEnv) buildVars() []string {
+	if !e.lambda {
+		return e.vars
+	}
+	return append(slices.Clone(e.vars), cgoVar(e.cgo))
+}
+
+// listVars are the variables of go list: with cgo on, it also tells which packages have parts in C.
+func (e *goEnv) listVars() []string {
+	if !e.cgoOpen {
+		return e.buildVars()
+	}
+	return append(slices.Clone(e.vars), cgoVar(true))
+}
+
+func cgoVar(on bool) string {
+	if on {
+		return "CGO_ENABLED=1"
+	}
+	return "CGO_ENABLED=0"
 }
 
 // goflags is GOFLAGS of the environment, else of the go command's own file.

@@ -104,7 +104,7 @@ func (j *job) findPython(ctx context.Context, py *python) error {
 	const ask = "import sys, sysconfig; print(sys.executable); print(sys.implementation.name, sys.version_info[:3], sysconfig.get_config_var('SOABI'), sys.version_info >= (3,))"
 	var errs []error
 	for _, name := range candidates {
-		out, err := j.opts.Runner.Run(ctx, Command{Quiet: true, Dir: j.dir, Args: []string{name, "-c", ask}})
+		out, err := j.runner.Run(ctx, Command{Quiet: true, Dir: j.dir, Args: []string{name, "-c", ask}})
 		path, version, ok := strings.Cut(strings.TrimSpace(string(out)), "\n")
 		if err == nil && ok && strings.HasSuffix(version, "True") {
 			py.path, py.version = path, version

@@ -25,6 +25,8 @@ type record struct {
 	Settings string
 	Snapshot snapshot
 	Artifact Artifact
+	// Cgo says that a Go program was built with cgo.
+	Cgo bool `json:",omitempty"`
 }
 
 // snapshot is the state of files and folders at one time.

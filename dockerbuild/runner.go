@@ -22,12 +22,15 @@ type Command struct {
 	Quiet bool
 	// Line is called with every line that the tool writes, without its end. It may be nil.
 	Line func(string)
+	// Reads and Writes are folders, absolute, that the tool reads and that it writes into: a container that does not see this machine's files gets copies,
+	// and what is in Writes afterwards is copied back.
+	Reads, Writes []string
 }
 
 // Runner runs build tools: on the host, or in a container shaped like Lambda's.
 type Runner interface {
-	// Run runs the command to its end. The output is what it wrote, on standard output and standard error in the order of writing. The error is
-	// that of os/exec, so that a missing tool is exec.ErrNotFound. When ctx ends, the tool and its children are killed.
+	// Run runs the command to its end. The output is what it wrote, on standard output and standard error in the order of writing. A missing tool is
+	// exec.ErrNotFound. When ctx ends, the tool and its children are killed.
 	Run(ctx context.Context, c Command) (output []byte, err error)
 }
 

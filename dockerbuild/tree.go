@@ -25,10 +25,10 @@ const (
 	zipBytes = 1 << 30
 )
 
-// skipDir says which folders are not the user's source: version control, dependencies, compiled Python, SAM's own output.
+// skipDir says which folders are not the user's source: version control, dependencies, compiled Python, SAM's output and ours.
 func skipDir(name string) bool {
 	switch name {
-	case ".git", "node_modules", "__pycache__", ".aws-sam":
+	case ".git", "node_modules", "__pycache__", ".aws-sam", outputParent:
 		return true
 	}
 	return false
@@ -129,7 +129,7 @@ func copyTree(from, to string, all bool) error {
 		}
 		dest := filepath.Join(to, rel)
 		switch {
-		case d.IsDir() && path != from && skipDir(d.Name()) && (!all || d.Name() == ".git" || d.Name() == ".aws-sam"):
+		case d.IsDir() && path != from && skipDir(d.Name()) && (!all || d.Name() == ".git" || d.Name() == ".aws-sam" || d.Name() == outputParent):
 			return fs.SkipDir
 		case d.IsDir():
 			return os.MkdirAll(dest, 0o755)

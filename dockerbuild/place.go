@@ -1,0 +1,234 @@
+package dockerbuild
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+
+	"example.com/emulate/emulator/config"
+	"example.com/emulate/emulator/docker"
+)
+
+// outputParent is the folder of a project that holds what emulate itself makes, such as Output's folders. It is no source.
+const outputParent = ".emulate"
+
+// forLambda says whether a function's artifact is for Lambda's own Linux rather than for this machine.
+func (b *Builder) forLambda(fn *config.Function) bool {
+	return b.opts.InContainer != nil && b.opts.InContainer(fn)
+}
+
+// goarch is AWS's name of a processor in Go's words.
+func goarch(architecture string) string {
+	if architecture == "arm64" {
+		return "arm64"
+	}
+	return "amd64"
+}
+
+// inContainer says whether the tools of this build run in a container.
+func (j *job) inContainer() bool { return j.lambda && !j.opts.Host }
+
+// tools gets the place where this build's tools run ready: for a container its image, pulled where it is missing. The container itself starts with the
+// first command.
+func (j *job) tools(ctx context.Context) error {
+	if !j.inContainer() || j.image != nil {
+		return nil
+	}
+	engine, err := j.findEngine(ctx)
+	if err != nil {
+		return j.engineFailed("find a container engine", err)
+	}
+	ref, platform := j.buildImage(), j.platform(engine)
+	image, err := engine.Ensure(ctx, ref, platform, j.pullProgress(ref))
+	if err != nil {
+		return j.engineFailed("get image "+ref, err)
+	}
+	j.image = image
+	spec := &boxSpec{engine: engine, image: image, ref: ref, platform: platform, roots: j.roots(), temp: filepath.Join(j.store.dir, "tmp")}
+	if n := j.fn.Container.Network; n == "host" || !slices.Contains([]string{"", "shared", "own", "none"}, n) {
+		spec.network = n
+	}
+	j.runner = boxRunner{boxes: &j.boxes, spec: spec}
+	return nil
+}
+
+// findEngine is Options.Engine, or the engine that Docker's own tools would use.
+func (b *Builder) findEngine(ctx context.Context) (*docker.Engine, error) {
+	if b.opts.Engine != nil {
+		return b.opts.Engine(ctx)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.engine != nil {
+		return b.engine, nil
+	}
+	engine, err := docker.Connect(ctx, docker.Options{})
+	if err == nil {
+		b.engine = engine
+	}
+	return engine, err
+}
+
+// buildImage is the function's own, else AWS's for its runtime.
+func (j *job) buildImage() string {
+	if own := j.fn.Container.BuildImage; own != "" {
+		return own
+	}
+	name := j.fn.Runtime
+	if name == "go1.x" || name == "provided" || name == "" {
+		name = "provided.al2023"
+	}
+	ref := "public.ecr.aws/sam/build-" + name
+	if j.goarch == "arm64" {
+		ref += ":latest-arm64"
+	}
+	return ref
+}
+
+// platform is what to ask an engine of another processor for; "" where it has the function's own.
+func (j *job) platform(engine *docker.Engine) string {
+	if engine.Info().Arch == j.goarch {
+		return ""
+	}
+	return "linux/" + j.goarch
+}
+
+func (j *job) pullProgress(ref string) func(docker.Progress) {
+	return func(p docker.Progress) {
+		line := p.Line
+		if line == "" && p.Layers > 0 {
+			line = fmt.Sprintf("%d of %d layers, %d of %d MB", p.LayersDone, p.Layers, p.Bytes>>20, p.BytesTotal>>20)
+		}
+		j.progress(Progress{Step: "pull " + ref, State: StepLine, Line: line, Elapsed: p.Elapsed})
+	}
+}
+
+// engineFailed tells what an engine refused, with the ways around it.
+func (j *job) engineFailed(step string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w", step, err)
+	}
+	e := j.fail(step, err.Error(), "", err)
+	var failed *docker.Error
+	if errors.As(err, &failed) {
+		switch failed.Kind {
+		case docker.ImageMissing, docker.NotPullable, docker.WrongPlatform:
+			e.Hint = "The build needs this image. Name another by BuildImage (build.image), or build on this machine: --host."
+		case docker.Absent, docker.Stopped, docker.NoPermission, docker.TooOld:
+			e.Hint, e.Missing = "Or build on this machine: --host.", "container engine"
+		}
+	}
+	return e
+}
+
+// missingTool is the failure of a tool that is not there: on this machine, or in the build image.
+func (j *job) missingTool(step, tool, mend string, err error) error {
+	if j.image != nil {
+		return j.fail(step, tool+" is not in the build image "+j.buildImage(), "Name an image that has "+tool+" by BuildImage (build.image), or build on this machine: --host.", err)
+	}
+	e := j.fail(step, tool+" is not installed, or not on PATH", mend, err)
+	e.Missing = tool
+	return e
+}
+
+// toolState identifies the version of a tool without running it: the image that it is in, or its file on this machine.
+func (j *job) toolState(name string) string {
+	if j.image != nil {
+		return j.image.ID
+	}
+	return toolState(name)
+}
+
+// system is the system that the artifact is for.
+func (j *job) system() string {
+	if j.lambda {
+		return "linux"
+	}
+	return runtime.GOOS
+}
+
+// roots are the folders that the tools of this build may read: the project, the code, and for Go and Cargo what their workspaces and modules name.
+func (j *job) roots() []string {
+	roots := []string{j.dir}
+	if real, err := filepath.EvalSymlinks(j.project); err == nil {
+		roots = append(roots, real)
+	}
+	for d := j.dir; d != filepath.Dir(d); d = filepath.Dir(d) {
+		for _, name := range []string{"go.mod", "go.work", "Cargo.toml", "Cargo.lock"} {
+			file := filepath.Join(d, name)
+			if content, err := os.ReadFile(file); err == nil {
+				roots = append(roots, d)
+				roots = append(roots, localPaths(d, name, string(content))...)
+			}
+		}
+	}
+	return outermost(roots)
+}
+
+// Paths in a go.mod (replace x => ../x), a go.work (use ../x) and a Cargo.toml (path = "../x").
+var (
+	goModPath  = regexp.MustCompile(`=>\s+"?(\.{1,2}/[^\s"]*|/[^\s"]+)`)
+	goWorkPath = regexp.MustCompile(`(?:=>|use|\n)\s*"?(\.{1,2}/[^\s"]*|/[^\s"]+)`)
+	cargoPath  = regexp.MustCompile(`\bpath\s*=\s*"([^"]+)"`)
+)
+
+func localPaths(dir, name, content string) []string {
+	var re *regexp.Regexp
+	switch name {
+	case "go.mod":
+		re = goModPath
+	case "go.work":
+		re = goWorkPath
+	case "Cargo.toml":
+		re = cargoPath
+	default:
+		return nil
+	}
+	var paths []string
+	for _, m := range re.FindAllStringSubmatch(content, -1) {
+		p := filepath.FromSlash(m[1])
+		if !filepath.IsAbs(p) {
+			p = filepath.Join(dir, p)
+		}
+		if st, err := os.Stat(p); err == nil && st.IsDir() {
+			paths = append(paths, p)
+		}
+	}
+	return paths
+}
+
+// boxRunner runs the tools of one build in its build container.
+type boxRunner struct {
+	boxes *boxes
+	spec  *boxSpec
+}
+
+// Run implements Runner. A container that went away since the last command is made anew.
+func (r boxRunner) Run(ctx context.Context, c Command) ([]byte, error) {
+	if c.Reads == nil {
+		c.Reads = r.spec.roots
+	}
+	for again := false; ; again = true {
+		box, err := r.boxes.get(ctx, r.spec)
+		if err != nil {
+			return nil, err
+		}
+		out, err := box.run(ctx, c)
+		var failed *docker.Error
+		if again || ctx.Err() != nil || !errors.As(err, &failed) || failed.Kind != docker.NotFound && failed.Kind != docker.Conflict && failed.Kind != docker.Stopped {
+			return out, err
+		}
+		box.forget()
+	}
+}
+
+// relativeTo replaces a folder's path in a tool's words.
+func relativeTo(dir, name, words string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(words, inside(dir), name), dir, name)
+}
