@@ -229,6 +229,10 @@ func startFailure(err error) *failure {
 	if errors.As(err, &missing) {
 		return &failure{errorType: "Runtime.InvalidEntrypoint", message: missing.Error(), status: telemetry.Errored}
 	}
+	var launch *LaunchError
+	if errors.As(err, &launch) {
+		return &failure{errorType: launch.Type, message: launch.Message, status: telemetry.Errored}
+	}
 	return &failure{platform: err}
 }
 

@@ -82,6 +82,8 @@ type Code struct {
 	NodePath, PythonPath []string
 	// Layers are folders that together are /opt, later ones above earlier ones.
 	Layers []string
+	// Image is the reference or id of an image that was built for a function of PackageType Image; "" where the function names one that exists.
+	Image string
 	// Digest changes whenever the code does; Size is the code's size in bytes, where known.
 	Digest string
 	Size   int64
@@ -165,6 +167,14 @@ func (e *InvalidEntrypointError) Error() string {
 	}
 	return s + "]"
 }
+
+// LaunchError says that a container image's own entry point cannot be started.
+type LaunchError struct {
+	// Type is Runtime.InvalidEntrypoint or Runtime.InvalidWorkingDir (spec lambda.md §4.2); Message what went wrong, without the request's id.
+	Type, Message string
+}
+
+func (e *LaunchError) Error() string { return e.Message }
 
 // Description is what the control plane tells of one function, version or alias.
 type Description struct {
