@@ -38,6 +38,12 @@ type environment struct {
 	// draining: it takes no request any more, and is stopped because of why when it has none.
 	draining bool
 	why      Why
+	// provisioned: it belongs to its pool's provisioned concurrency.
+	provisioned bool
+	// expired: it is provisioned and too old, and serves on until its replacement is ready.
+	expired bool
+	// watched: it is in Fleet.reap.
+	watched bool
 }
 
 func (e *environment) starting() bool { return e.state >= StateStarting && e.state <= StateInit }
@@ -51,6 +57,9 @@ func (e *environment) to(s State) {
 
 func (e *environment) count(by int32) {
 	stats := &e.pool.fn.stats
+	if e.provisioned {
+		e.pool.provision.count(e, by)
+	}
 	switch e.state {
 	case StateStarting, StateReset, StateInit:
 		stats.Starting += by
@@ -67,7 +76,7 @@ func (e *environment) count(by int32) {
 	}
 }
 
-func (f *Fleet) newEnvironment(p *pool) EnvID {
+func (f *Fleet) newEnvironment(p *pool, provisioned bool) EnvID {
 	var id EnvID
 	if n := len(f.spare); n > 0 {
 		id = f.spare[n-1]
@@ -76,9 +85,12 @@ func (f *Fleet) newEnvironment(p *pool) EnvID {
 		id = EnvID(len(f.envs))
 		f.envs = append(f.envs, environment{})
 		f.envLinks = append(f.envLinks, link{})
+		f.lives = append(f.lives, life{})
 	}
-	f.envs[id] = environment{pool: p, req: NoReq, generation: p.fn.generation}
+	f.envs[id] = environment{pool: p, req: NoReq, generation: p.fn.generation, provisioned: provisioned}
 	f.envs[id].to(StateStarting)
+	f.lives[id] = f.opt.Lifetimes.draw(f.now, p.fn.id, p.fn.started)
+	p.fn.started++
 	p.fn.stats.Environments++
 	f.account.environments++
 	return id
@@ -120,6 +132,9 @@ func (f *Fleet) Ready(now Time, env EnvID, free int32, out []Decision) []Decisio
 	if e.req == NoReq {
 		p := e.pool
 		f.becomeIdle(env)
+		if e.provisioned {
+			out = f.allocated(p, out)
+		}
 		return f.settle(p, out)
 	}
 	e.to(StateInvoke)
@@ -157,7 +172,7 @@ func (f *Fleet) Freed(now Time, env EnvID, n int32, out []Decision) []Decision {
 	if e.state != StateResponded || n < 1 {
 		violation("Freed: environment %d is %v and frees %d slots", env, e.state, n)
 	}
-	f.release(e.pool.fn)
+	f.release(e.pool, e.provisioned)
 	return f.vacate(env, out)
 }
 
@@ -165,7 +180,8 @@ func (f *Fleet) Freed(now Time, env EnvID, n int32, out []Decision) []Decision {
 //
 // In INIT for a bound request, the first time: INIT runs again (Reset). The second time, and with Timeout, StartError or Lost at once, the request
 // Fails. With a request that runs: it Fails; one that was answered has ended already. In all cases the environment stays, idle, and is reset for its
-// next request; after StartError and Lost, or if it drains, it is stopped. Cause must be one that an environment can have.
+// next request; after StartError and Lost, or if it drains, it is stopped. A provisioned one is always stopped, and replaced. Cause must be one that an
+// environment can have.
 func (f *Fleet) Failed(now Time, env EnvID, cause Cause, out []Decision) []Decision {
 	f.tick(now)
 	if cause < InitError || cause > Lost {
@@ -174,6 +190,9 @@ func (f *Fleet) Failed(now Time, env EnvID, cause Cause, out []Decision) []Decis
 	e := f.environment("Failed", env)
 	if e == nil {
 		return out
+	}
+	if e.provisioned {
+		return f.provisionedFailed(env, cause, out)
 	}
 	gone := cause == StartError || cause == Lost
 	if cause == Lost && !e.draining {
@@ -207,15 +226,20 @@ func (f *Fleet) Gone(now Time, env EnvID, out []Decision) []Decision {
 		if e.starting() {
 			cause = StartError
 		}
-		if e.state == StateIdle {
-			f.leaveIdle(env)
+		if e.provisioned {
+			out = f.provisionedFailed(env, cause, out)
+		} else {
+			if e.state == StateIdle {
+				f.leaveIdle(env)
+			}
+			out = f.giveUp(env, cause, out)
 		}
-		out = f.giveUp(env, cause, out)
 	}
 	e := &f.envs[env]
 	p := e.pool
 	e.to(StateNone)
 	e.pool = nil
+	f.forget(env)
 	p.fn.stats.Environments--
 	f.account.environments--
 	f.spare = append(f.spare, env)
@@ -229,7 +253,7 @@ func (f *Fleet) giveUp(env EnvID, cause Cause, out []Decision) []Decision {
 		return f.failRequest(env, cause, out)
 	}
 	if e.state == StateResponded {
-		f.release(e.pool.fn)
+		f.release(e.pool, e.provisioned)
 	}
 	return out
 }
@@ -240,7 +264,7 @@ func (f *Fleet) failRequest(env EnvID, cause Cause, out []Decision) []Decision {
 	req := e.req
 	e.req = NoReq
 	f.reqs[req] = request{}
-	f.release(e.pool.fn)
+	f.release(e.pool, e.provisioned)
 	return append(out, e.pool.failed(env, req, cause))
 }
 
@@ -248,9 +272,16 @@ func (f *Fleet) failRequest(env EnvID, cause Cause, out []Decision) []Decision {
 func (f *Fleet) vacate(env EnvID, out []Decision) []Decision {
 	e := &f.envs[env]
 	p := e.pool
-	if e.draining {
+	switch {
+	case e.draining:
 		out = f.stop(env, e.why, out)
-	} else {
+	case f.ages && f.lives[env].expires <= f.now && !e.provisioned:
+		out = f.stop(env, Recycled, out)
+	case f.ages && f.lives[env].expires <= f.now && !e.expired:
+		f.becomeIdle(env)
+		f.forget(env)
+		out = f.expire(env, out)
+	default:
 		f.becomeIdle(env)
 	}
 	return f.settle(p, out)
@@ -260,15 +291,22 @@ func (f *Fleet) becomeIdle(env EnvID) {
 	e := &f.envs[env]
 	e.to(StateIdle)
 	e.idleSince, e.suppressed = f.now, false
-	e.pool.idle.pushFront(f.envLinks, int32(env))
-	if e.pool.heap == none {
-		f.reap.push(e.pool, e.pool.reapAt(f))
+	e.idleList().pushFront(f.envLinks, int32(env))
+	if !e.watched && !e.expired {
+		f.watch(env)
 	}
+}
+
+func (e *environment) idleList() *list {
+	if e.provisioned {
+		return &e.pool.provision.idle
+	}
+	return &e.pool.idle
 }
 
 // leaveIdle takes the environment out of the idle ones; the caller gives it its next state.
 func (f *Fleet) leaveIdle(env EnvID) {
-	f.envs[env].pool.idle.remove(f.envLinks, int32(env))
+	f.envs[env].idleList().remove(f.envLinks, int32(env))
 }
 
 // reset runs INIT again. It is no new environment, so the scaling rate has no part in it.
@@ -282,6 +320,7 @@ func (f *Fleet) reset(env EnvID, out []Decision) []Decision {
 func (f *Fleet) stop(env EnvID, why Why, out []Decision) []Decision {
 	e := &f.envs[env]
 	e.to(StateStopping)
+	f.forget(env)
 	d := e.pool.decision(Stop, env, NoReq)
 	d.Why = why
 	return append(out, d)

@@ -11,6 +11,12 @@ const (
 	DefaultStartBurst         int32 = 1000
 	DefaultStartsPerSecond    int32 = 100
 	DefaultIdleTimeout        Time  = 10 * 60 * 1e9
+	// DefaultRequestRate is AWS's Options.RequestRate: 10 requests per second for each unit of concurrency.
+	DefaultRequestRate int32 = 10
+	// DefaultProvisionsPerSecond is 6,000 provisioned environments per minute.
+	DefaultProvisionsPerSecond int32 = 100
+	// MinimumUnreserved is the concurrency that AWS keeps for functions without a reservation.
+	MinimumUnreserved int32 = 100
 )
 
 // Fleet decides which execution environments exist and which request runs where, for one account. See the package comment for the rules.
@@ -23,7 +29,8 @@ type Fleet struct {
 	funcs []*function // by FuncID; nil was never configured
 
 	envs     []environment // by EnvID
-	envLinks []link        // places in a pool's idle list
+	envLinks []link        // places in a pool's list of idle ones
+	lives    []life        // how long they live
 	spare    []EnvID       // EnvIDs to use again, the last one first
 
 	reqs       []request // by ReqID
@@ -32,13 +39,19 @@ type Fleet struct {
 	grace      list      // every request that waits with NoEnv, by deadline; one grace for all keeps that the order of arrival
 
 	reap reapHeap
+	ages bool // environments become too old
+
+	// filling are the pools whose provisioned concurrency lacks environments that time will bring; fillAt is when the first of them may go on.
+	filling []*pool
+	fillAt  Time
 
 	account account
 }
 
 // New makes a Fleet without functions. It panics where an option is negative.
 func New(o Options) *Fleet {
-	if o.AccountConcurrency < 0 || o.IdleTimeout < 0 || o.Grace < 0 {
+	l := o.Lifetimes
+	if o.AccountConcurrency < 0 || o.IdleTimeout < 0 || o.Grace < 0 || o.RequestRate < 0 || o.ProvisionsPerSecond < 0 || !l.Idle.ok() || !l.Age.ok() {
 		violation("New: negative option in %+v", o)
 	}
 	if o.AccountConcurrency == 0 {
@@ -47,7 +60,13 @@ func New(o Options) *Fleet {
 	if o.IdleTimeout == 0 {
 		o.IdleTimeout = DefaultIdleTimeout
 	}
-	return &Fleet{opt: o, grace: emptyList()}
+	if o.ProvisionsPerSecond == 0 {
+		o.ProvisionsPerSecond = DefaultProvisionsPerSecond
+	}
+	f := &Fleet{opt: o, grace: emptyList(), ages: l.Age != Span{}, fillAt: math.MaxInt64}
+	size, rate := f.requestBucket(o.AccountConcurrency)
+	f.account.requests = newBucket(0, size, rate)
+	return f
 }
 
 // Configure adds function fn, or gives it new limits and perhaps a new generation of its code. New limits alone change no environment; requests in
@@ -56,6 +75,7 @@ func New(o Options) *Fleet {
 // generation and limits out of range are a protocol violation. After Close it does nothing.
 func (f *Fleet) Configure(now Time, fn FuncID, l Limits, generation int32, out []Decision) []Decision {
 	f.tick(now)
+	fixedIdle := l.IdleTimeout > 0
 	l = f.normalize(fn, l)
 	if f.closed {
 		return out
@@ -70,22 +90,27 @@ func (f *Fleet) Configure(now Time, fn FuncID, l Limits, generation int32, out [
 	}
 	if !fun.live {
 		fun.live, fun.generation, fun.credit = true, generation, 0
-		fun.bucket = newBucket(now, l)
+		fun.starts = newBucket(now, int64(l.StartBurst), int64(l.StartsPerSecond))
+		size, rate := f.requestBucket(max(0, l.Reserved))
+		fun.requests = newBucket(now, size, rate)
+		perSecond := int64(f.opt.ProvisionsPerSecond)
+		fun.provisions = newBucket(now, perSecond, perSecond)
 	}
 	if generation < fun.generation {
 		violation("Configure: generation %d of function %d after generation %d", generation, fn, fun.generation)
 	}
+	retimed := l.IdleTimeout != fun.limits.IdleTimeout || fixedIdle != fun.fixedIdle
 	f.setLimits(fun, l)
+	fun.fixedIdle = fixedIdle
 	if generation > fun.generation {
 		fun.generation = generation
 		out = f.replace(fun, out)
 	}
+	if retimed {
+		f.rewatch(fun)
+	}
 	for _, p := range fun.pools {
 		if p != nil {
-			f.reap.remove(p) // the timeout may be another one
-			if p.idle.n > 0 {
-				f.reap.push(p, p.reapAt(f))
-			}
 			out = f.settle(p, out)
 		}
 	}
@@ -100,8 +125,15 @@ func (f *Fleet) replace(fun *function, out []Decision) []Decision {
 		if e.pool == nil || e.pool.fn != fun || e.draining || e.state == StateStopping {
 			continue
 		}
-		fun.credit++
+		if !e.provisioned {
+			fun.credit++
+		}
 		out = f.retire(EnvID(i), Replaced, out)
+	}
+	for _, p := range fun.pools {
+		if p != nil && p.spills() {
+			out = f.allocate(p, 0, out)
+		}
 	}
 	return out
 }
@@ -148,8 +180,10 @@ func (f *Fleet) remove(fun *function, out []Decision) []Decision {
 		out = f.retire(EnvID(i), Closing, out)
 	}
 	for _, p := range fun.pools {
-		if p != nil {
-			f.reap.remove(p)
+		if p != nil && p.provision != nil {
+			f.setProvisioned(p, 0)
+			p.provision.status, p.provision.available = Unallocated, 0
+			f.stopFilling(p)
 		}
 	}
 	l := fun.limits
@@ -158,8 +192,8 @@ func (f *Fleet) remove(fun *function, out []Decision) []Decision {
 	return out
 }
 
-// Wake does what time alone brings: requests whose grace has passed go on without it, and environments that were idle for their timeout are
-// stopped (Why Idle). It may be called at any time.
+// Wake does what time alone brings: requests whose grace has passed go on without it, provisioned environments start as their rate allows, and those
+// that were idle for their timeout (Why Idle) or are too old (Recycled) are stopped. It may be called at any time.
 func (f *Fleet) Wake(now Time, out []Decision) []Decision {
 	f.tick(now)
 	for f.grace.n > 0 && f.reqs[f.grace.head].deadline <= now {
@@ -168,28 +202,25 @@ func (f *Fleet) Wake(now Time, out []Decision) []Decision {
 		f.dequeue(req)
 		out = f.place(p, req, false, out)
 	}
-	for len(f.reap) > 0 && f.reap[0].wakeAt <= now {
-		p := f.reap[0]
-		for p.idle.n > 0 && p.reapAt(f) <= now {
-			id := EnvID(p.idle.tail)
-			f.leaveIdle(id)
-			out = f.stop(id, Idle, out)
-		}
-		f.reap.fix(p, p.reapAt(f))
+	if f.fillAt <= now {
+		out = f.fillAll(out)
 	}
-	return out
+	return f.reapIdle(out)
 }
 
 // Next says when to call Wake; false where nothing waits for time to pass. The time is never later than the first thing to do. It may be earlier,
-// as the moment that the first of a pool's environments would have become too old is not moved on each time the environment is used; a Wake then
-// finds little to do. After a Wake it is later than that Wake.
+// as the moment at which an environment would have been idle for too long is not moved on each time it is used; a Wake then finds little to do. After
+// a Wake it is later than that Wake.
 func (f *Fleet) Next() (Time, bool) {
 	next, ok := Time(math.MaxInt64), false
 	if f.grace.n > 0 {
 		next, ok = f.reqs[f.grace.head].deadline, true
 	}
-	if len(f.reap) > 0 && f.reap[0].wakeAt < next {
-		next, ok = f.reap[0].wakeAt, true
+	if len(f.reap.due) > 0 && f.reap.due[0].at < next {
+		next, ok = f.reap.due[0].at, true
+	}
+	if f.fillAt < next {
+		next, ok = f.fillAt, true
 	}
 	return next, ok
 }

@@ -751,14 +751,12 @@ func TestReasonsAsAWSSendsThem(t *testing.T) {
 }
 
 func TestBucketIsExact(t *testing.T) {
-	l := Limits{StartBurst: math.MaxInt32, StartsPerSecond: math.MaxInt32}
-	b := newBucket(0, l)
+	b := newBucket(0, math.MaxInt32, math.MaxInt32)
 	if b.refill(math.MaxInt64); b.level != b.size {
 		t.Errorf("a full bucket has %d of %d at the end of time", b.level, b.size)
 	}
 	// Looked at each nanosecond or once, it fills alike.
-	l = Limits{StartBurst: 7, StartsPerSecond: 3}
-	often, once := newBucket(0, l), newBucket(0, l)
+	often, once := newBucket(0, 7, 3), newBucket(0, 7, 3)
 	often.level, once.level = 0, 0
 	for now := Time(1); now <= 12_345; now++ {
 		often.refill(now)

@@ -17,6 +17,8 @@ const (
 	OpGone
 	OpAbandon
 	OpWake
+	OpProvision
+	OpCold
 )
 
 // Input is one call of a method of Fleet as a value: what an owner records, to replay it. Which fields are meaningful depends on Op.
@@ -26,7 +28,8 @@ type Input struct {
 	Pool Pool
 	Env  EnvID
 	Req  ReqID
-	// N is the generation (OpConfigure), the free slots (OpReady), or those that were freed (OpFreed).
+	// N is the generation (OpConfigure), the free slots (OpReady), those that were freed (OpFreed), the concurrency (OpProvision), or the number of
+	// environments (OpCold).
 	N     int32
 	Op    Op
 	Cause Cause
@@ -62,6 +65,11 @@ func (f *Fleet) Apply(in Input, out []Decision) []Decision {
 		return f.Abandon(in.Time, in.Req, out)
 	case OpWake:
 		return f.Wake(in.Time, out)
+	case OpProvision:
+		return f.Provision(in.Time, in.Func, in.Pool, in.N, out)
+	case OpCold:
+		out, _ = f.Cold(in.Time, in.Func, in.N, out)
+		return out
 	}
 	violation("Apply: unknown input %d", in.Op)
 	return out

@@ -34,7 +34,10 @@ func (c Cause) String() string {
 
 // String is the name of the reason, for logs and tests.
 func (w Why) String() string {
-	return name([]string{Idle: "Idle", Replaced: "Replaced", Closing: "Closing", Broken: "Broken"}, uint8(w))
+	return name([]string{
+		Idle: "Idle", Replaced: "Replaced", Closing: "Closing", Broken: "Broken", Recycled: "Recycled", Forced: "Forced",
+		Unprovisioned: "Unprovisioned",
+	}, uint8(w))
 }
 
 // String is the state's name in lower case, for logs and messages.

@@ -2,78 +2,167 @@ package fleet
 
 import "math"
 
-// reapAt is when the pool's least recently used environment will have been idle for its timeout; the end of time where none is idle.
-func (p *pool) reapAt(f *Fleet) Time {
-	if p.idle.n == 0 {
-		return math.MaxInt64
-	}
-	return after(f.envs[p.idle.tail].idleSince, p.fn.limits.IdleTimeout)
+// life is how long one environment lives, and its place in Fleet.reap. It is kept apart from environment, since the warm path has no need of it.
+type life struct {
+	// idleTimeout was drawn for it; 0 where its function's holds.
+	idleTimeout Time
+	// expires is when it is too old; the end of time where no age is.
+	expires Time
+	// heap is its place in Fleet.reap, or none.
+	heap int32
 }
 
-// reapHeap is a binary heap of pools by wakeAt, each of which knows its place. A pool enters when its first environment becomes idle and is
-// looked at again only at wakeAt, however often its environments are used in between: wakeAt is early at times, but never late.
-type reapHeap []*pool
-
-func (h *reapHeap) push(p *pool, at Time) {
-	p.wakeAt, p.heap = at, int32(len(*h))
-	*h = append(*h, p)
-	h.up(p.heap)
+// dueAt is when an idle environment is to be looked at: it has been idle for its timeout, or is too old. A provisioned one is never idle for too
+// long.
+func (f *Fleet) dueAt(env EnvID) Time {
+	e, l := &f.envs[env], &f.lives[env]
+	if e.provisioned {
+		return l.expires
+	}
+	return min(after(e.idleSince, f.idleTimeout(env)), l.expires)
 }
 
-// fix gives the pool at the top another time, or takes it out where none of its environments is idle any more.
-func (h *reapHeap) fix(p *pool, at Time) {
-	if p.idle.n == 0 {
-		h.remove(p)
-		return
+func (f *Fleet) idleTimeout(env EnvID) Time {
+	fun := f.envs[env].pool.fn
+	if drawn := f.lives[env].idleTimeout; drawn > 0 && !fun.fixedIdle {
+		return drawn
 	}
-	p.wakeAt = at
-	h.down(p.heap)
+	return fun.limits.IdleTimeout
 }
 
-func (h *reapHeap) remove(p *pool) {
-	if p.heap == none {
-		return
-	}
-	i, last := p.heap, int32(len(*h)-1)
-	h.swap(i, last)
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	p.heap = none
-	if i < last {
-		h.down(i)
-		h.up(i)
-	}
-}
-
-func (h reapHeap) up(i int32) {
-	for i > 0 {
-		parent := (i - 1) / 2
-		if h[parent].wakeAt <= h[i].wakeAt {
-			return
+// reapIdle stops the idle environments whose time has come, and has provisioned ones replaced. The others at the top of the heap are moved to when
+// they may be due, or leave it until they are idle again.
+func (f *Fleet) reapIdle(out []Decision) []Decision {
+	for len(f.reap.due) > 0 && f.reap.due[0].at <= f.now {
+		id := f.reap.due[0].env
+		e := &f.envs[id]
+		if e.state != StateIdle || e.expired {
+			f.forget(id)
+			continue
 		}
-		h.swap(i, parent)
+		if at := f.dueAt(id); at > f.now {
+			f.reap.set(f.lives, 0, at)
+			continue
+		}
+		if e.provisioned {
+			f.forget(id)
+			out = f.expire(id, out)
+			continue
+		}
+		why := Idle
+		if f.lives[id].expires <= f.now {
+			why = Recycled
+		}
+		f.leaveIdle(id)
+		out = f.stop(id, why, out)
+	}
+	return out
+}
+
+// watch makes sure that Wake looks at an idle environment in time.
+func (f *Fleet) watch(env EnvID) {
+	if at := f.dueAt(env); at < math.MaxInt64 {
+		f.envs[env].watched = true
+		f.reap.push(f.lives, env, at)
+	}
+}
+
+// forget takes an environment out of the heap, if it is there.
+func (f *Fleet) forget(env EnvID) {
+	if f.envs[env].watched {
+		f.envs[env].watched = false
+		f.reap.remove(f.lives, f.lives[env].heap)
+	}
+}
+
+// rewatch has the environments of a function looked at anew, after its timeout has changed.
+func (f *Fleet) rewatch(fun *function) {
+	for i := range f.envs {
+		if e := &f.envs[i]; e.pool != nil && e.pool.fn == fun && !e.provisioned {
+			f.forget(EnvID(i))
+			if e.state == StateIdle {
+				f.watch(EnvID(i))
+			}
+		}
+	}
+}
+
+// due is one environment and when it is to be looked at: early at times, but never late.
+type due struct {
+	at  Time
+	env EnvID
+}
+
+// reapHeap is a heap of environments, four children to a parent, by the time at which they are to be looked at; life.heap is each one's place. An
+// environment enters when it becomes idle for the first time, and is looked at again only when that time has come, however often it is used in
+// between.
+type reapHeap struct{ due []due }
+
+func (h *reapHeap) push(lives []life, env EnvID, at Time) {
+	h.due = append(h.due, due{})
+	h.up(lives, int32(len(h.due)-1), due{at, env})
+}
+
+func (h *reapHeap) set(lives []life, i int32, at Time) {
+	d := due{at, h.due[i].env}
+	if at < h.due[i].at {
+		h.up(lives, i, d)
+	} else {
+		h.down(lives, i, d)
+	}
+}
+
+func (h *reapHeap) remove(lives []life, i int32) {
+	lives[h.due[i].env].heap = none
+	n := int32(len(h.due) - 1)
+	last := h.due[n]
+	h.due = h.due[:n]
+	if i == n {
+		return
+	}
+	if i > 0 && last.at < h.due[(i-1)/4].at {
+		h.up(lives, i, last)
+	} else {
+		h.down(lives, i, last)
+	}
+}
+
+// up puts d in its place at i or above.
+func (h *reapHeap) up(lives []life, i int32, d due) {
+	for i > 0 {
+		parent := (i - 1) / 4
+		if h.due[parent].at <= d.at {
+			break
+		}
+		h.put(lives, i, h.due[parent])
 		i = parent
 	}
+	h.put(lives, i, d)
 }
 
-func (h reapHeap) down(i int32) {
-	for {
-		child := 2*i + 1
-		if child >= int32(len(h)) {
-			return
+// down puts d in its place at i or below.
+func (h *reapHeap) down(lives []life, i int32, d due) {
+	for n := int32(len(h.due)); ; {
+		first := 4*i + 1
+		if first >= n {
+			break
 		}
-		if right := child + 1; right < int32(len(h)) && h[right].wakeAt < h[child].wakeAt {
-			child = right
+		least := first
+		for child := first + 1; child < min(first+4, n); child++ {
+			if h.due[child].at < h.due[least].at {
+				least = child
+			}
 		}
-		if h[i].wakeAt <= h[child].wakeAt {
-			return
+		if d.at <= h.due[least].at {
+			break
 		}
-		h.swap(i, child)
-		i = child
+		h.put(lives, i, h.due[least])
+		i = least
 	}
+	h.put(lives, i, d)
 }
 
-func (h reapHeap) swap(i, j int32) {
-	h[i], h[j] = h[j], h[i]
-	h[i].heap, h[j].heap = i, j
+func (h *reapHeap) put(lives []life, i int32, d due) {
+	h.due[i] = d
+	lives[d.env].heap = i
 }

@@ -41,27 +41,42 @@ func (f *Fleet) Invoke(now Time, fn FuncID, pool Pool, req ReqID, out []Decision
 	if p.waiting.n > 0 {
 		out = f.settle(p, out) // room may have come from another function: nobody overtakes
 	}
-	return f.place(p, req, f.opt.Grace > 0, out)
+	return f.place(p, req, true, out)
 }
 
-// place finds a place for a request: an idle environment, or a slot that is about to be freed where it may wait, or a new environment.
-func (f *Fleet) place(p *pool, req ReqID, mayWait bool, out []Decision) []Decision {
-	reason := f.room(p.fn)
-	if reason == 0 && p.idle.n > 0 {
-		return f.useIdle(p, req, out)
+// place finds a place for a request: an idle environment, a provisioned one first, or a slot that is about to be freed where it may wait, or a new
+// environment. A fresh request, which has just come, may wait for such a slot and is held against the quota of requests; one that has waited was.
+func (f *Fleet) place(p *pool, req ReqID, fresh bool, out []Decision) []Decision {
+	if f.provisionedRoom(p) && (!fresh || f.drawProvisioned(p)) {
+		return f.useIdle(p, &p.provision.idle, req, out)
 	}
-	if mayWait && p.waiting.n < p.soonFree(reason != 0) {
-		return f.enqueue(p, req, out)
+	reason, over := f.room(p.fn), Reason(0)
+	if fresh {
+		over = f.overRate(p.fn)
 	}
-	if reason == 0 && !p.fn.drawStart(f.now) {
-		reason = FunctionInvocationRateLimitExceeded
+	switch {
+	case reason == 0 && over == 0 && p.idle.n > 0:
+		out = f.useIdle(p, &p.idle, req, out)
+	case fresh && f.opt.Grace > 0 && over == 0 && p.waiting.n < p.soonFree(reason != 0):
+		out = f.enqueue(p, req, out)
+	default:
+		if reason == 0 {
+			reason = over
+		}
+		if reason == 0 && !p.fn.drawStart(f.now) {
+			reason = FunctionInvocationRateLimitExceeded
+		}
+		if reason != 0 {
+			d := p.decision(Throttle, NoEnv, req)
+			d.Reason = reason
+			return append(out, d)
+		}
+		out = f.start(p, req, out)
 	}
-	if reason != 0 {
-		d := p.decision(Throttle, NoEnv, req)
-		d.Reason = reason
-		return append(out, d)
+	if fresh {
+		f.drawRequest(p.fn)
 	}
-	return f.start(p, req, out)
+	return out
 }
 
 // soonFree is the number of environments whose slot a request may wait for. One that drains will serve nobody, but it still holds concurrency:
@@ -73,12 +88,12 @@ func (p *pool) soonFree(atLimit bool) int32 {
 	return p.responded - p.respondedDraining
 }
 
-// useIdle gives the request the environment that was used last.
-func (f *Fleet) useIdle(p *pool, req ReqID, out []Decision) []Decision {
-	id := EnvID(p.idle.head)
-	f.leaveIdle(id)
-	f.take(p.fn)
+// useIdle gives the request the environment of a list of idle ones that was used last.
+func (f *Fleet) useIdle(p *pool, idle *list, req ReqID, out []Decision) []Decision {
+	id := EnvID(idle.head)
+	idle.remove(f.envLinks, int32(id))
 	e := &f.envs[id]
+	f.take(p, e.provisioned)
 	e.req = req
 	if e.needsReset {
 		f.reqs[req] = request{state: bound, env: id}
@@ -86,16 +101,20 @@ func (f *Fleet) useIdle(p *pool, req ReqID, out []Decision) []Decision {
 	}
 	f.reqs[req] = request{state: running, env: id}
 	e.to(StateInvoke)
-	return append(out, p.decision(Assign, id, req))
+	d := p.decision(Assign, id, req)
+	d.Provisioned, d.Spill = e.provisioned, !e.provisioned && p.spills()
+	return append(out, d)
 }
 
 // start makes a new environment for the request and binds it. The caller has asked for room and drawn the start.
 func (f *Fleet) start(p *pool, req ReqID, out []Decision) []Decision {
-	f.take(p.fn)
-	id := f.newEnvironment(p)
+	f.take(p, false)
+	id := f.newEnvironment(p, false)
 	f.envs[id].req = req
 	f.reqs[req] = request{state: bound, env: id}
-	return append(out, p.decision(Start, id, req), p.decision(Wait, id, req))
+	d := p.decision(Start, id, req)
+	d.Spill = p.spills()
+	return append(out, d, p.decision(Wait, id, req))
 }
 
 func (f *Fleet) enqueue(p *pool, req ReqID, out []Decision) []Decision {
@@ -119,7 +138,7 @@ func (f *Fleet) dequeue(req ReqID) {
 // room; those for whom no slot is left to wait for go on at once as if their grace had passed.
 func (f *Fleet) settle(p *pool, out []Decision) []Decision {
 	for p.waiting.n > 0 {
-		usable := p.idle.n > 0 && f.room(p.fn) == 0
+		usable := p.idle.n > 0 && f.room(p.fn) == 0 || f.provisionedRoom(p)
 		if !usable && p.waiting.n <= p.responded {
 			break
 		}
@@ -144,7 +163,7 @@ func (f *Fleet) Abandon(now Time, req ReqID, out []Decision) []Decision {
 		e := &f.envs[r.env]
 		e.req = NoReq
 		f.reqs[req] = request{}
-		f.release(e.pool.fn)
+		f.release(e.pool, e.provisioned)
 		if e.draining {
 			out = f.stop(r.env, e.why, out)
 		}

@@ -23,12 +23,12 @@ func (f *Fleet) Stats(fn FuncID) Stats {
 
 // AccountStats are the account's limits and the counts over all functions.
 type AccountStats struct {
-	// Concurrency is the account's limit; Unreserved is what the reservations leave of it to all other functions. It is negative where more is
-	// reserved than there is.
+	// Concurrency is the account's limit; Unreserved is what reservations, and provisioned concurrency of functions without one, leave of it to all
+	// other requests. It is negative where more is reserved than there is.
 	Concurrency, Unreserved int32
 	// Environments as in Stats.
 	Environments int32
-	// InFlight is the concurrency of all functions; UnreservedInFlight that of the functions without a reservation.
+	// InFlight is the concurrency of all functions; UnreservedInFlight that of on-demand requests of the functions without a reservation.
 	InFlight, UnreservedInFlight int32
 	// Waiting as in Stats.
 	Waiting int32
@@ -38,12 +38,43 @@ type AccountStats struct {
 func (f *Fleet) Account() AccountStats {
 	return AccountStats{
 		Concurrency:        f.opt.AccountConcurrency,
-		Unreserved:         int32(max(int64(f.opt.AccountConcurrency)-f.account.reserved, -1<<31)),
+		Unreserved:         int32(max(int64(f.opt.AccountConcurrency)-f.account.reserved-f.account.provisioned, -1<<31)),
 		Environments:       f.account.environments,
 		InFlight:           f.account.inFlight,
 		UnreservedInFlight: f.account.unreserved,
 		Waiting:            f.grace.n,
 	}
+}
+
+// Reservable is the most that function fn may reserve, so that AWS's minimum stays unreserved (spec lambda.md §6.1): 100, or the whole account where it
+// has less. It is negative where that is not even so now.
+func (f *Fleet) Reservable(fn FuncID) int32 {
+	left := f.unreservedWithout(fn)
+	return int32(left - int64(min(MinimumUnreserved, f.opt.AccountConcurrency)))
+}
+
+// Provisionable is the most that may be provisioned for a pool: what the function's reservation leaves beside its other pools, or where it has none,
+// what the account can give and keep its minimum unreserved (spec lambda.md §6.3).
+func (f *Fleet) Provisionable(fn FuncID, pool Pool) int32 {
+	fun := f.function("Provisionable", fn)
+	others := fun.provisioned - f.Provisioned(fn, pool).Requested
+	if r := fun.limits.Reserved; r >= 0 {
+		return r - others
+	}
+	return f.Reservable(fn) - others
+}
+
+// unreservedWithout is what would be unreserved if fn had nothing reserved or provisioned.
+func (f *Fleet) unreservedWithout(fn FuncID) int64 {
+	left := int64(f.opt.AccountConcurrency) - f.account.reserved - f.account.provisioned
+	if fn >= 0 && int(fn) < len(f.funcs) && f.funcs[fn] != nil {
+		if r := f.funcs[fn].limits.Reserved; r >= 0 {
+			left += int64(r)
+		} else {
+			left += int64(f.funcs[fn].provisioned)
+		}
+	}
+	return max(left, -1<<30)
 }
 
 // EnvState is what the fleet knows of one environment.
@@ -60,6 +91,8 @@ type EnvState struct {
 	Suppressed bool
 	// Draining: it is stopped when its request has ended.
 	Draining bool
+	// Provisioned: it belongs to its pool's provisioned concurrency.
+	Provisioned bool
 }
 
 // EnvState of env; its State is StateNone, and nothing else set, where there is no such environment.
@@ -70,6 +103,6 @@ func (f *Fleet) EnvState(env EnvID) EnvState {
 	e := &f.envs[env]
 	return EnvState{
 		State: e.state, Func: e.pool.fn.id, Pool: e.pool.id, Generation: e.generation, Req: e.req,
-		NeedsReset: e.needsReset, Suppressed: e.suppressed, Draining: e.draining,
+		NeedsReset: e.needsReset, Suppressed: e.suppressed, Draining: e.draining, Provisioned: e.provisioned,
 	}
 }

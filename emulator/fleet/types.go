@@ -21,11 +21,11 @@ type Limits struct {
 	// StartBurst and StartsPerSecond are the scaling rate: a bucket of new environments, refilled continuously. 0 means AWS's 1,000 and 100
 	// (1,000 new environments per 10 s; spec lambda.md §6.1).
 	StartBurst, StartsPerSecond int32
-	// IdleTimeout is how long an idle environment lives; 0 means Options.IdleTimeout.
+	// IdleTimeout is how long an idle environment lives; 0 means what Options.Lifetimes draws for it, else Options.IdleTimeout.
 	IdleTimeout Time
 }
 
-// Options of New. The zero value has AWS's limits.
+// Options of New. The zero value has AWS's limits, except that the quota of requests per second and the end of old environments must be asked for.
 type Options struct {
 	// AccountConcurrency is the account's limit; 0 means 1,000.
 	AccountConcurrency int32
@@ -35,6 +35,13 @@ type Options struct {
 	// an environment of its own or is throttled. On AWS the network between caller and Lambda hides this moment; without Grace a caller on the
 	// same machine that sends one request after the other would meet it, and get a second environment or a throttle. 0 means none.
 	Grace Time
+	// RequestRate is how many requests per second each unit of concurrency allows; AWS's is DefaultRequestRate. 0 means no such quota. See doc.go.
+	RequestRate int32
+	// ProvisionsPerSecond is the rate at which provisioned environments of one function start; 0 means AWS's 100 (up to 6,000 per minute; spec
+	// lambda.md §6.1). The first second's worth starts at once.
+	ProvisionsPerSecond int32
+	// Lifetimes draw how long each environment lives. The zero value draws nothing: IdleTimeout holds, and no age is too old.
+	Lifetimes Lifetimes
 }
 
 // Kind of a Decision.
@@ -42,7 +49,8 @@ type Kind uint8
 
 // What the fleet can decide.
 const (
-	// Start environment Env of function Func and pool Pool: the caller must answer with Started, then Ready or Failed, or with Gone.
+	// Start environment Env of function Func and pool Pool: the caller must answer with Started, then Ready or Failed, or with Gone. A Provisioned
+	// one starts for no request (Req is NoReq).
 	Start Kind = iota + 1
 	// Assign request Req to a free slot of Env. Cold says that the environment was started (or reset) for this request.
 	Assign
@@ -66,8 +74,10 @@ type Reason uint8
 const (
 	ConcurrentInvocationLimitExceeded Reason = iota + 1
 	ReservedFunctionConcurrentInvocationLimitExceeded
-	// FunctionInvocationRateLimitExceeded is our choice for the scaling rate: the spec names none for it.
+	// FunctionInvocationRateLimitExceeded: the account's requests per second are used up (spec lambda.md §6.1), or the function's scaling rate is.
+	// For the scaling rate it is our choice: the spec names no Reason for it.
 	FunctionInvocationRateLimitExceeded
+	// ReservedFunctionInvocationRateLimitExceeded: the requests per second of the function's reservation are used up.
 	ReservedFunctionInvocationRateLimitExceeded
 )
 
@@ -103,8 +113,14 @@ const (
 	Replaced
 	// Closing: function removed, or shutdown.
 	Closing
-	// Broken: it could not be started, or its sandbox is lost.
+	// Broken: it could not be started, or its sandbox is lost; for a provisioned one also: what ran in it has failed.
 	Broken
+	// Recycled: it has reached its age (Options.Lifetimes).
+	Recycled
+	// Forced: Cold was asked for.
+	Forced
+	// Unprovisioned: its provisioned concurrency was lowered, deleted, or could not be allocated.
+	Unprovisioned
 )
 
 // NoEnv is the Env of a Decision that concerns none.
@@ -112,6 +128,9 @@ const NoEnv EnvID = -1
 
 // NoReq is the Req of a Decision or of an EnvState that concerns none.
 const NoReq ReqID = -1
+
+// AllFuncs is the Func of a Cold that concerns every function.
+const AllFuncs FuncID = -1
 
 // Decision is one output of the fleet. Which fields are meaningful depends on Kind; Func and Pool always are. A Start or Reset carries the request
 // that it is for.
@@ -121,8 +140,13 @@ type Decision struct {
 	Reason Reason
 	Cause  Cause
 	Why    Why
-	Func   FuncID
-	Pool   Pool
-	Env    EnvID
-	Req    ReqID
+	// Provisioned: the environment of a Start or Assign is a provisioned one.
+	Provisioned bool
+	// Spill, with Start or Assign: the pool has provisioned concurrency, but this request goes to an on-demand environment (AWS's metric
+	// ProvisionedConcurrencySpilloverInvocations counts these). A request has it once.
+	Spill bool
+	Func  FuncID
+	Pool  Pool
+	Env   EnvID
+	Req   ReqID
 }
