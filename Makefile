@@ -1,5 +1,7 @@
 # make serve   the hello project on http://127.0.0.1:3000; needs nothing but Go
 # make test    installs what the tests need, then runs them all, with the race detector
+# make engine  a Docker engine for the tests, where none answers; ends it: testdata/tools/engine.sh stop
+# make images  the container images of the tests, pulled or built
 # make bench   measures against floors in the same run; BASE=<commit> adds that commit
 # make soak    a million invocations with crashes, timeouts and oversize answers; N=… for fewer
 # make lint    gofmt, go vet and staticcheck
@@ -9,7 +11,7 @@ SHELL := bash
 GO ?= go
 N ?= 1000000
 
-.PHONY: serve test bench soak lint tools fuzz emulate
+.PHONY: serve test bench soak lint tools engine images fuzz emulate
 
 serve:
 	$(GO) build -o .build/emulate ./cmd/emulate
@@ -20,6 +22,12 @@ emulate:
 
 tools:
 	testdata/tools/install.sh
+
+engine:
+	testdata/tools/engine.sh start
+
+images: tools engine
+	testdata/tools/images.sh
 
 test:
 	testdata/tools/stages.sh

@@ -102,17 +102,6 @@ make_image() {
 	say "$recipe: stand-in built in $((SECONDS - began)) s"
 }
 
-# ensure_mmdebstrap installs it, where it may.
-ensure_mmdebstrap() {
-	command -v mmdebstrap >/dev/null && return
-	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-		say "neither AWS's images can be pulled nor stand-ins be built: mmdebstrap is missing"
-		return 1
-	fi
-	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mmdebstrap; } >"$tools/images.log" 2>&1 ||
-		{ tail -20 "$tools/images.log" >&2; return 1; }
-}
-
 if [ "${1:-}" = --fill ]; then
 	read_recipe "$2"
 	fill "$3"
@@ -137,7 +126,7 @@ for recipe in "${recipes[@]}"; do up_to_date "$recipe" || stale+=("$recipe"); do
 
 registry=no
 registry_answers && registry=yes
-[ "$registry" = yes ] || ensure_mmdebstrap
+[ "$registry" = yes ] || "$here/debian.sh" images
 say "making ${stale[*]}"
 failed=""
 for recipe in "${stale[@]}"; do

@@ -18,23 +18,6 @@ lines() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$1"; }
 # digest PART WORD… is what decides whether PART is up to date: its list, how it is installed (this script), and the versions that it was built with.
 digest() { { cat "$here/$1.txt" "${BASH_SOURCE[0]}"; shift; printf '%s\n' "$@"; } | cksum | tr ' ' -; }
 
-# debian installs the missing system packages, where it may.
-debian() {
-	local package check missing=""
-	while read -r package check; do
-		sh -c "$check" >/dev/null 2>&1 || missing="$missing $package"
-	done < <(lines "$here/debian.txt")
-	[ -z "$missing" ] && return
-	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-		say "missing:$missing. Install these (the names are Debian's) and run this again."
-		return 1
-	fi
-	say "installing Debian packages:$missing"
-	# shellcheck disable=SC2086
-	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } \
-		>"$tools/debian.log" 2>&1 || { say "apt-get failed:"; tail -20 "$tools/debian.log" >&2; return 1; }
-}
-
 # run PART COMMAND… runs the command with its output in PART.log, and shows the end of it where it fails.
 run() {
 	local part=$1
@@ -104,7 +87,7 @@ lock
 find_stale
 [ -z "$stale" ] && exit
 
-debian
+"$here/debian.sh" tools
 jobs=""
 for part in $stale; do
 	case $part in
