@@ -37,6 +37,7 @@ type exchange struct {
 	status             int
 	why                string
 	invocation         string
+	cold               bool
 	integrationLatency time.Duration
 }
 
@@ -167,6 +168,7 @@ func (x *exchange) finish() {
 	record := &telemetry.Access{
 		API: x.api.ID, Method: x.r.Method, Path: requestPath(x.r), Status: x.status, Latency: telemetry.Millis(now.Sub(x.start)),
 		IntegrationLatency: telemetry.Millis(x.integrationLatency), RequestID: x.requestID, Error: x.why,
+		InvocationID: x.invocation, Cold: x.cold,
 	}
 	if x.route != nil {
 		record.Route = x.route.key

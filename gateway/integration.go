@@ -146,6 +146,7 @@ func (x *exchange) invoke(payload *[]byte) (*lambda.Result, error) {
 	result, err := x.gw.invoker.Invoke(ctx, inv)
 	x.integrationLatency = time.Since(began)
 	x.invocation = inv.RequestID
+	x.cold = result != nil && result.Cold
 	if ctx.Err() == nil && cap(*payload) <= keptPayload {
 		x.gw.payloads.Put(payload)
 	}

@@ -185,6 +185,9 @@ type Access struct {
 	Error              string `json:"error"`
 	// Stage that the request met.
 	Stage string `json:"stage,omitempty"`
+	// InvocationID is the request id that the function saw; Cold says that the invocation met a cold start.
+	InvocationID string `json:"invocationId,omitempty"`
+	Cold         bool   `json:"cold,omitempty"`
 }
 
 // Throttle is the record of TypeThrottle.

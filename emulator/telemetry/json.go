@@ -105,6 +105,12 @@ func (r *Access) AppendAccess(dst []byte) []byte {
 	if r.Stage != "" {
 		dst = AppendString(append(dst, `,"stage":`...), r.Stage)
 	}
+	if r.InvocationID != "" {
+		dst = AppendString(append(dst, `,"invocationId":`...), r.InvocationID)
+	}
+	if r.Cold {
+		dst = append(dst, `,"cold":true`...)
+	}
 	return dst
 }
 
