@@ -40,6 +40,8 @@ type box struct {
 	// user is who commands run as, "uid:gid": their files belong to whoever runs the emulator.
 	user string
 	env  []string
+	// node is where the image has node with the headers that native modules are compiled with; "" where it has none.
+	node string
 
 	mu     sync.Mutex
 	copied map[string]string // what was copied in: its digest
@@ -146,9 +148,11 @@ func refused(err error) bool {
 	return errors.As(err, &e) && (e.Kind == docker.Refused || e.Kind == docker.NotFound)
 }
 
-// setUp is the script of the container's first process, as root. Its arguments are the owner of the caches and the marker of shared files.
+// setUp is the script of the container's first process, as root. Its arguments are the owner of the caches and the marker of shared files. Its one line of
+// output says whether the marker is there, and where node is with its headers: native modules then need no download.
 const setUp = `umask 022; mkdir -p /tmp ` + boxCache + `/home; chmod 1777 /tmp; chown "$0" ` + boxCache + ` ` + boxCache + `/home
-if [ -e "$1" ]; then echo shared; else echo apart; fi; exec cat >/dev/null`
+node=$(command -v node) && node=$(dirname "$(dirname "$node")") && [ -e "$node/include/node/node.h" ] || node=
+if [ -e "$1" ]; then echo "shared $node"; else echo "apart $node"; fi; exec cat >/dev/null`
 
 func (b *boxes) create(ctx context.Context, s *boxSpec, marker string, mount bool) (*box, error) {
 	user := boxUser(s.engine.Info())
@@ -215,7 +219,8 @@ func (b *box) begin(ctx context.Context) error {
 		}
 		return fmt.Errorf("start a build container: it ended at once: %s", strings.TrimSpace(words.String()))
 	}
-	b.shared = first == "shared\n"
+	how, node, _ := strings.Cut(strings.TrimSpace(first), " ")
+	b.shared, b.node = how == "shared", node
 	return nil
 }
 

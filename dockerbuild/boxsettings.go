@@ -35,9 +35,12 @@ func (b *box) settings(ctx context.Context, temp string) error {
 	c := boxCache + "/"
 	b.env = []string{
 		"HOME=" + c + "home", "GOPATH=" + c + "go", "GOMODCACHE=" + c + "gomod", "GOCACHE=" + c + "gobuild", "GOTOOLCHAIN=auto",
-		"npm_config_cache=" + c + "npm", "npm_config_store_dir=" + c + "pnpm", "YARN_CACHE_FOLDER=" + c + "yarn", "YARN_GLOBAL_FOLDER=" + c + "yarn-berry",
+		"npm_config_cache=" + c + "npm", "YARN_CACHE_FOLDER=" + c + "yarn", "YARN_GLOBAL_FOLDER=" + c + "yarn-berry",
 		"YARN_ENABLE_TELEMETRY=0", "COREPACK_HOME=" + c + "corepack", "PIP_CACHE_DIR=" + c + "pip", "UV_CACHE_DIR=" + c + "uv", "UV_LINK_MODE=copy",
 		"POETRY_CACHE_DIR=" + c + "poetry", "CARGO_HOME=" + c + "cargo", "XDG_CACHE_HOME=" + c + "xdg", "CI=1",
+	}
+	if b.node != "" {
+		b.env = append(b.env, "npm_config_nodedir="+b.node)
 	}
 	dir, err := os.MkdirTemp(temp, "settings-")
 	if err != nil {

@@ -22,6 +22,9 @@ type bundle struct {
 	deps  *nodeDeps
 	// external are the packages that stay outside of the bundle, and the folders where they are. nil bundles everything.
 	external *externals
+	// complete says that the bundle is for Lambda: packages come from what was installed for it, and outside names those that must lie beside it.
+	complete bool
+	outside  []string
 	// tree is the digest of the code's folder where its other files belong to the artifact, too; "" where only the bundle does.
 	tree string
 }
@@ -85,10 +88,14 @@ func (j *job) newBundle(flags []string, deps *nodeDeps) (*bundle, error) {
 	options.AbsWorkingDir = j.dir
 	options.Metafile = true
 	options.LogLevel = api.LogLevelSilent
+	b := &bundle{options: options, flags: append(flags, deps.key, fmt.Sprint(j.lambda)), deps: deps, complete: j.lambda && deps.modules != ""}
 	if deps.modules != "" {
-		options.NodePaths = []string{deps.modules}
+		b.options.NodePaths = []string{deps.modules}
 	}
-	return &bundle{options: options, flags: append(flags, deps.key), deps: deps}, nil
+	if b.complete {
+		b.outside = b.options.External
+	}
+	return b, nil
 }
 
 // bundle runs esbuild, unless nothing that it read last time has changed.
@@ -137,6 +144,13 @@ func (j *job) storeBundle(ctx context.Context, b *bundle, files []api.OutputFile
 	for _, name := range sortedKeys(links) {
 		parts = append(parts, name, links[name])
 	}
+	if b.complete {
+		b.outside = append(b.outside, sortedKeys(links)...)
+	}
+	parts = append(parts, b.outside...)
+	if j.lambda {
+		parts = append(parts, b.deps.key)
+	}
 	digest := hash(parts...)
 	dir, err := j.store.put(ctx, "esbuild", digest, func(tmp string) error {
 		for _, f := range files {
@@ -148,16 +162,20 @@ func (j *job) storeBundle(ctx context.Context, b *bundle, files []api.OutputFile
 				return fmt.Errorf("write bundle: %w", err)
 			}
 		}
-		if err := linkModules(tmp, links); err != nil || b.tree == "" {
+		beside, rest := linkModules, linkRest
+		if j.lambda {
+			beside, rest = b.completeBundle, copyRest
+		}
+		if err := beside(tmp, links); err != nil || b.tree == "" {
 			return err
 		}
-		return linkRest(j.dir, tmp)
+		return rest(j.dir, tmp)
 	})
 	if err != nil {
 		return nil, err
 	}
 	a := &Artifact{Dir: dir, Digest: digest, SourceMaps: b.options.Sourcemap != api.SourceMapNone, Handler: builtHandler(dir, j.fn.Handler)}
-	if b.deps.modules != "" {
+	if b.deps.modules != "" && !j.lambda {
 		a.NodePath = []string{b.deps.modules}
 	}
 	return a, nil

@@ -32,7 +32,11 @@ func (b *bundle) addFallbacks() {
 				return api.OnResolveResult{}, nil
 			}
 			sdk := strings.HasPrefix(a.Path, "@aws-sdk/") || strings.HasPrefix(a.Path, "@smithy/")
-			if !sdk && (b.external == nil || inModules(a.Importer)) {
+			own := b.complete && !inModules(a.Importer) && isDir(filepath.Join(b.deps.modules, filepath.FromSlash(packageName(a.Path))))
+			if own {
+				a.ResolveDir = filepath.Dir(b.deps.modules)
+			}
+			if !own && !sdk && (b.external == nil || inModules(a.Importer) || b.complete) {
 				return api.OnResolveResult{}, nil
 			}
 			found := pb.Resolve(a.Path, api.ResolveOptions{Importer: a.Importer, Namespace: a.Namespace, ResolveDir: a.ResolveDir, Kind: a.Kind,
@@ -43,13 +47,33 @@ func (b *bundle) addFallbacks() {
 				}
 				return api.OnResolveResult{}, nil // esbuild says it in its own words
 			}
-			if b.external == nil || inModules(a.Importer) || found.External {
-				return api.OnResolveResult{}, nil
+			if b.external == nil || inModules(a.Importer) || found.External || b.complete && !own {
+				return b.resolved(own, found), nil
 			}
 			path, ok := b.external.take(a, found.Path, b.options.NodePaths)
-			return api.OnResolveResult{Path: path, External: ok}, nil
+			if !ok {
+				return b.resolved(own, found), nil
+			}
+			return api.OnResolveResult{Path: path, External: true}, nil
 		})
 	}}}
+}
+
+// resolved is the answer for a package that is bundled: the one that was installed for Lambda, else what esbuild finds by itself.
+func (b *bundle) resolved(own bool, found api.ResolveResult) api.OnResolveResult {
+	if !own {
+		return api.OnResolveResult{}
+	}
+	r := api.OnResolveResult{Path: found.Path, External: found.External, Namespace: found.Namespace, Suffix: found.Suffix, PluginData: found.PluginData}
+	if !found.SideEffects {
+		r.SideEffects = api.SideEffectsFalse
+	}
+	return r
+}
+
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
 }
 
 // take decides whether a package stays outside, and under which path it is imported then. Bundled are: what really lies outside of node_modules (a

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 )
@@ -16,10 +15,15 @@ import (
 // node runs JavaScript from the user's own folder. Only where dependencies had to be installed into the cache is the code copied beside them: Node's
 // import looks for node_modules above the real path of the importing file and nowhere else (NODE_PATH is for require alone, and a symbolic link is
 // followed first), and nothing may be written to the user's folder. The copies carry source maps, so that stack traces still name the user's files.
+//
+// For Lambda the artifact is complete: the code, and node_modules with what it needs there, whatever the user has installed for this machine.
 func (j *job) node(ctx context.Context) (*Artifact, error) {
 	deps, err := j.dependencies(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if deps.modules != "" && j.lambda {
+		return j.nodeComplete(ctx, deps)
 	}
 	if deps.modules == "" {
 		a, err := j.inPlace("node")
@@ -90,6 +94,8 @@ type packageJSON struct {
 	Main            string            `json:"main"`
 	Dependencies    map[string]string `json:"dependencies"`
 	DevDependencies map[string]string `json:"devDependencies"`
+	Optional        map[string]string `json:"optionalDependencies"`
+	PackageManager  string            `json:"packageManager"`
 }
 
 // nodeDeps are the dependencies of a function and where they are.
@@ -103,6 +109,8 @@ type nodeDeps struct {
 	// kind is the "type" that holds for the code's folder.
 	kind   string
 	inputs []string
+	// local are packages that lie in the project, by name: the folders that file: and workspace: mean.
+	local map[string]string
 }
 
 // dependencies finds the function's package.json, in the code's folder or above it within the project, and installs what it asks for if the user has
@@ -117,32 +125,70 @@ func (j *job) dependencies(ctx context.Context) (*nodeDeps, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read dependencies: %w", err)
 	}
-	d := &nodeDeps{inputs: []string{file}}
+	d := &nodeDeps{inputs: []string{file}, local: map[string]string{}}
 	if err := json.Unmarshal(content, &d.pkg); err != nil {
 		e := j.fail("read package.json", relative(file, j.project)+": "+err.Error(), "", err)
 		e.Inputs = []string{j.dir, file}
 		return nil, e
 	}
 	d.kind = d.pkg.Type
-	var missing []string
-	for name := range d.pkg.Dependencies {
-		if findModule(j.dir, name) == "" {
-			missing = append(missing, name)
-		}
-	}
+	missing := j.missing(d)
 	if len(missing) == 0 {
 		return d, nil
 	}
 	for _, name := range missing {
 		spec := d.pkg.Dependencies[name]
-		for _, local := range []string{"file:", "link:", "workspace:", ".", "/"} {
-			if strings.HasPrefix(spec, local) {
-				return nil, j.fail("npm install", fmt.Sprintf("%s asks for the local package %s (%s), which is not installed", relative(file, j.project), name, spec),
-					"Run npm install in "+dir+".", nil)
-			}
+		at, local := localPackage(dir, j.dir, name, spec)
+		switch {
+		case local && (!j.lambda || at == ""):
+			return nil, j.fail("npm install", fmt.Sprintf("%s asks for the local package %s (%s), which is not installed", relative(file, j.project), name, spec),
+				"Run npm install in "+dir+".", nil)
+		case local || j.lambda && at != "":
+			d.local[name] = at
+			d.inputs = append(d.inputs, at)
 		}
 	}
-	return d, j.npm(ctx, dir, content, d)
+	return d, j.install(ctx, dir, content, d)
+}
+
+// missing are the dependencies to install: what the user has not; for Lambda all, since what is installed here is for this machine.
+func (j *job) missing(d *nodeDeps) []string {
+	if j.lambda && len(d.pkg.Dependencies) == 0 && len(d.pkg.Optional) > 0 {
+		return sortedKeys(d.pkg.Optional)
+	}
+	var missing []string
+	for _, name := range sortedKeys(d.pkg.Dependencies) {
+		if j.lambda || findModule(j.dir, name) == "" {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+// localPackage says whether a dependency is no package of a registry, and where it lies: the folder of file: and link:, or the one that a workspace has
+// linked into node_modules; "" where that is not to be found.
+func localPackage(dir, code, name, spec string) (at string, local bool) {
+	for _, prefix := range []string{"file:", "link:", "portal:"} {
+		if p, ok := strings.CutPrefix(spec, prefix); ok {
+			spec, local = p, true
+		}
+	}
+	if local || strings.HasPrefix(spec, ".") || strings.HasPrefix(spec, "/") {
+		at = filepath.FromSlash(spec)
+		if !filepath.IsAbs(at) {
+			at = filepath.Join(dir, at)
+		}
+		if _, err := os.Stat(at); err != nil {
+			at = ""
+		}
+		return at, true
+	}
+	if m := findModule(code, name); m != "" {
+		if real, err := filepath.EvalSymlinks(m); err == nil && !inModules(real) {
+			at = real
+		}
+	}
+	return at, strings.HasPrefix(spec, "workspace:")
 }
 
 // packageDir is the folder of the package.json that holds for the code; "" where there is none.
@@ -172,85 +218,6 @@ func findModule(from, name string) string {
 			return ""
 		}
 	}
-}
-
-// npm installs the dependencies into the cache, once for the same package.json, lock, registry settings and node.
-func (j *job) npm(ctx context.Context, dir string, manifest []byte, d *nodeDeps) error {
-	files := map[string][]byte{}
-	step := "install"
-	for _, name := range []string{"npm-shrinkwrap.json", "package-lock.json", ".npmrc"} {
-		b, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			continue
-		}
-		files[name] = b
-		d.inputs = append(d.inputs, filepath.Join(dir, name))
-		if name != ".npmrc" {
-			step = "ci"
-		}
-	}
-	pkg, err := installable(manifest, step == "ci")
-	if err != nil {
-		return fmt.Errorf("read package.json: %w", err)
-	}
-	files["package.json"] = pkg
-	parts := []string{"npm 1", runtime.GOOS, runtime.GOARCH, toolState("node")}
-	for _, name := range []string{"package.json", "npm-shrinkwrap.json", "package-lock.json", ".npmrc"} {
-		parts = append(parts, string(files[name]))
-	}
-	d.key = hash(parts...)
-	entry, err := j.store.put(ctx, "npm", d.key, func(tmp string) error {
-		d.installed = true
-		return j.npmRun(ctx, step, tmp, files)
-	})
-	d.modules = filepath.Join(entry, "node_modules")
-	return err
-}
-
-// installable is a package.json for an install away from its sources: without the package's own scripts (which want the sources, and would build or
-// set up git hooks), its name and its version, so that changing these installs nothing anew. npm ci compares devDependencies with the lock; npm install
-// would ask the registry for them, so they go.
-func installable(manifest []byte, locked bool) ([]byte, error) {
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(manifest, &m); err != nil {
-		return nil, err
-	}
-	if !locked {
-		delete(m, "devDependencies")
-	}
-	keep := map[string]json.RawMessage{}
-	for _, k := range []string{"dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "peerDependenciesMeta",
-		"bundleDependencies", "bundledDependencies", "overrides", "workspaces", "engines"} {
-		if v, ok := m[k]; ok {
-			keep[k] = v
-		}
-	}
-	return json.Marshal(keep)
-}
-
-func (j *job) npmRun(ctx context.Context, step, tmp string, files map[string][]byte) error {
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(tmp, name), content, 0o600); err != nil {
-			return fmt.Errorf("prepare npm: %w", err)
-		}
-	}
-	args := []string{"npm", step, "--omit=dev", "--no-audit", "--no-fund", "--no-update-notifier"}
-	err := j.tool(ctx, "npm "+step, "Install Node.js with npm (https://nodejs.org), or install the dependencies into the project yourself.",
-		Command{Dir: tmp, Args: args})
-	var failed *Error
-	if errors.As(err, &failed) && failed.Missing == "" {
-		words, _, _ := strings.Cut(strings.ReplaceAll(failed.Output, tmp, "."), "npm error Usage:") // npm adds its manual page
-		failed.Output = excerpt(words, "A complete log of this run")
-		failed.Hint = "Mend package.json or its lock file; or run npm install in the project: installed dependencies are used as they are."
-	}
-	if err != nil {
-		return err
-	}
-	_ = os.Remove(filepath.Join(tmp, ".npmrc")) // it may hold a registry's token
-	if err := os.MkdirAll(filepath.Join(tmp, "node_modules"), 0o755); err != nil {
-		return fmt.Errorf("prepare npm: %w", err)
-	}
-	return nil
 }
 
 // excerpt is a tool's words without the middle where they are long: a reason stands at the start (npm) or at the end (pip, make). Lines with one of
