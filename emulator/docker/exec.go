@@ -27,13 +27,12 @@ func (e *Engine) Exec(ctx context.Context, id string, c Command) (code int, err 
 		User: c.User, WorkingDir: c.Dir, Cmd: c.Args, Env: c.Env, AttachStdout: true, AttachStderr: true,
 	})
 	if err != nil {
-		return 0, e.fail(err, doing)
+		return 0, e.fail(ctx, err, doing)
 	}
-	h, err := e.api.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{})
+	s, err := e.hijack(ctx, "/exec/"+made.ID+"/start", `{}`)
 	if err != nil {
-		return 0, e.fail(err, doing)
+		return 0, e.fail(ctx, err, doing)
 	}
-	s := &Stream{conn: h.Conn, r: h.Reader}
 	defer s.Close()
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
@@ -46,13 +45,13 @@ func (e *Engine) Exec(ctx context.Context, id string, c Command) (code int, err 
 	}
 	_, err = io.Copy(out, s)
 	if ctx.Err() != nil {
-		return 0, e.fail(context.Cause(ctx), doing)
+		return 0, e.fail(ctx, ctx.Err(), doing)
 	}
 	if err != nil {
-		return 0, e.fail(err, doing)
+		return 0, e.fail(ctx, err, doing)
 	}
 	code, err = e.exited(ctx, made.ID)
-	return code, e.fail(err, doing)
+	return code, e.fail(ctx, err, doing)
 }
 
 // exited asks for a command's exit code. The engine learns of the end a little after its output has ended.

@@ -129,6 +129,7 @@ const (
 	BuildFailed   Kind = "build-failed"   // in the build's own words
 	NotFound      Kind = "not-found"      // no such container, volume or network
 	Conflict      Kind = "conflict"       // the name is taken, or the container is in another state
+	Canceled      Kind = "canceled"       // the caller's context ended; its cause is in the error
 	Refused       Kind = "refused"        // anything else that the engine said no to
 )
 
