@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
@@ -27,8 +28,14 @@ func (s *Spec) hostConfig() *container.HostConfig {
 	if s.Confined {
 		h.CapDrop, h.SecurityOpt = []string{"ALL"}, []string{"no-new-privileges"}
 	}
+	if slices.ContainsFunc(s.Mounts, func(m Mount) bool { return m.Bind != "" }) {
+		h.SecurityOpt = append(h.SecurityOpt, "label=disable") // SELinux would forbid the machine's files; others do not mind
+	}
 	for _, u := range s.Ulimits {
 		h.Ulimits = append(h.Ulimits, &units.Ulimit{Name: u.Name, Soft: u.Soft, Hard: u.Hard})
+	}
+	if s.Unlogged {
+		h.LogConfig.Type = "none"
 	}
 	for _, m := range s.Mounts {
 		if m.Bind != "" {

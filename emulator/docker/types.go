@@ -81,6 +81,8 @@ type Spec struct {
 	ReadOnly, Confined bool
 	// AutoRemove removes the container, with its nameless volumes, when it ends.
 	AutoRemove bool
+	// Unlogged keeps the engine from writing the container's output to its disk; Attach gets it all the same.
+	Unlogged bool
 	// OpenStdin keeps standard input open for Attach.
 	OpenStdin bool
 }
