@@ -95,7 +95,7 @@ func (c *Container) newBox(ctx context.Context, w *world, p *blueprint) (*box, e
 // newHolder makes the container whose network functions share. It never has a runtime.
 func (w *world) newHolder(ctx context.Context, image *docker.Image, platform string) (*box, error) {
 	p := &blueprint{image: image, network: ownNetwork, container: docker.Spec{
-		Image: image.ID, Platform: platform, MemoryBytes: 64 << 20, ReadOnly: true, Confined: true, AutoRemove: true, OpenStdin: w.doors == nil, WorkingDir: "/",
+		Image: image.ID, Platform: platform, MemoryBytes: 64 << 20, ReadOnly: true, Confined: true, AutoRemove: true, Unlogged: true, OpenStdin: w.doors == nil, WorkingDir: "/",
 		ExtraHosts: extraHosts(),
 	}}
 	var err error

@@ -37,7 +37,9 @@ func newContainer(t testing.TB, o ContainerOptions) *Container {
 	return c
 }
 
-func connect(ctx context.Context) (*docker.Engine, error) { return docker.Connect(ctx, docker.Options{}) }
+func connect(ctx context.Context) (*docker.Engine, error) {
+	return docker.Connect(ctx, docker.Options{})
+}
 
 func nothingLeft(t testing.TB, o ContainerOptions) {
 	t.Helper()
@@ -99,4 +101,3 @@ func TestContainerStarts(t *testing.T) {
 		t.Log(time.Since(begin))
 	})
 }
-

@@ -105,7 +105,7 @@ func (c *Container) plan(ctx context.Context, w *world, spec lambda.Spec) (*blue
 	s := &p.container
 	*s = docker.Spec{
 		Image: image.ID, Platform: platform, MemoryBytes: int64(fn.MemoryMB) << 20, Ulimits: ulimits(), ReadOnly: true, Confined: true, AutoRemove: true,
-		OpenStdin: w.doors == nil, WorkingDir: "/",
+		Unlogged: true, OpenStdin: w.doors == nil, WorkingDir: "/",
 	}
 	var mount docker.Mount
 	if p.init, mount, err = w.init(ctx, image); err != nil {
