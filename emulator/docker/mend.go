@@ -21,7 +21,7 @@ const (
 func (e *Engine) mend(f *Error) string {
 	switch f.Kind {
 	case Absent, Stopped:
-		return start(e.dial.at, f.Err) + " " + mendWithout
+		return startIt(e.dial.at, f.Err) + " " + mendWithout
 	case NoPermission:
 		return permit(e.dial.at, f.Err) + " " + mendWithout
 	case DiskFull:
@@ -45,8 +45,8 @@ func (e *Engine) mendPlatform() string {
 		e.info.Arch, other, aws)
 }
 
-// start says how the engine at an address is started.
-func start(at address, err error) string {
+// startIt says how the engine at an address is started.
+func startIt(at address, err error) string {
 	if errors.Is(err, errSilent) {
 		return "It may be starting still; wait, or restart it."
 	}
