@@ -26,8 +26,18 @@ type Options struct {
 	Region, Account string
 	// Profile names real AWS credentials for the handlers; "" gives them dummies.
 	Profile string
-	// Executor is "", "auto" or "process". Containers are not built yet.
+	// Executor is "", "auto", "process" or "docker": where functions run that do not choose themselves. "auto" takes containers for those that need
+	// them, and processes otherwise.
 	Executor string
+	// DockerNetwork is the network of all containers whose function names none itself: shared, own, host, none, or one of the engine's; "" leaves it to
+	// the configuration.
+	DockerNetwork string
+	// Spares is how many containers of a function may wait with everything set up but the runtime: nil lets them grow with its bursts, 0 makes none.
+	Spares *int
+	// NoCPULimit gives a function all of this machine's CPU, whatever its memory buys on Lambda.
+	NoCPULimit bool
+	// BuildOnHost builds with this machine's tools what would be built in a container.
+	BuildOnHost bool
 	// NoWatch leaves out hot reload; NoBuild takes code folders as they are; NoFreeze lets idle environments run.
 	NoWatch, NoBuild, NoFreeze bool
 	// WaitForBuilds makes Start wait until every function is built, and fail where one is not: for tests and CI, where nobody waits for a mend.
@@ -77,11 +87,15 @@ func (e *BuildError) Unwrap() []error { return e.Errs }
 
 func (o *Options) check() error {
 	switch o.Executor {
-	case "", "auto", "process":
-	case "docker":
-		return &UsageError{"the docker executor is not built yet: leave out --executor docker, or use --executor process"}
+	case "", "auto", "process", "docker":
 	default:
 		return &UsageError{fmt.Sprintf("unknown executor %q: it is auto, process or docker", o.Executor)}
+	}
+	if o.DockerNetwork != "" && !config.ValidNetwork(o.DockerNetwork) {
+		return &UsageError{fmt.Sprintf("docker network %q: it is shared, own, host, none, or the name of a network of the engine", o.DockerNetwork)}
+	}
+	if o.Spares != nil && *o.Spares < 0 {
+		return &UsageError{fmt.Sprintf("%d spare containers: it is 0 for none, or more", *o.Spares)}
 	}
 	for name, port := range map[string]int{"port": o.Port, "AWS port": o.AWSPort} {
 		if port < 0 || port > 65535 {
@@ -92,4 +106,12 @@ func (o *Options) check() error {
 		return &UsageError{fmt.Sprintf("port %d is asked for twice, for the APIs and for the AWS endpoint", o.Port)}
 	}
 	return nil
+}
+
+// configuration is what of the options concerns the reading of the configuration.
+func (o *Options) configuration() config.Options {
+	return config.Options{
+		Path: o.Path, Parameters: o.Parameters, EnvFile: o.EnvFile, Env: o.Env, Stage: o.Stage, Network: o.DockerNetwork,
+		Region: o.Region, Account: o.Account, Lenient: o.Lenient, NoAuth: o.NoAuth,
+	}
 }

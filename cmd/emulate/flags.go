@@ -3,9 +3,11 @@ package main
 import (
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"example.com/emulate/emulator"
 )
@@ -27,28 +29,62 @@ func (f *projectFlags) add(cmd *cobra.Command) {
 	fl.IntVar(&f.o.Port, "port", 3000, "port of the APIs; 0 picks a free one")
 	fl.IntVar(&f.o.AWSPort, "aws-port", 3001, "port of the AWS endpoint, for SDKs and the CLI; 0 picks a free one")
 	fl.StringVar(&f.o.Host, "host", "127.0.0.1", "address to listen on")
-	fl.StringVarP(&f.template, "template", "t", "", "the project's `FILE`, as SAM calls PATH")
+	f.addConfiguration(fl)
 	fl.StringVar(&f.o.Stage, "stage", "", "name of the APIs' stage")
-	fl.StringArrayVar(&f.parameters, "parameter", nil, "`KEY=VALUE` of a template's parameter (repeatable)")
-	fl.StringArrayVar(&f.overrides, "parameter-overrides", nil, "the same under SAM's name: `KEY=VALUE ...`")
 	fl.StringVar(&f.o.EnvFile, "env-file", "", "`FILE` of KEY=VALUE lines, or SAM's JSON by function")
 	fl.StringVar(&f.o.EnvFile, "env-vars", "", "the same under SAM's name")
 	fl.StringArrayVar(&f.env, "env", nil, "`KEY=VALUE` set for every function (repeatable)")
-	fl.StringVar(&f.o.Region, "region", "", "AWS region (default $AWS_REGION, else us-east-1)")
-	fl.StringVar(&f.o.Account, "account", "123456789012", "AWS account id")
 	fl.StringVar(&f.o.Profile, "profile", "", "`NAME` of real AWS credentials for the handlers (default: dummies)")
 	fl.StringVar(&f.o.Executor, "executor", "auto", "where functions run: auto, process or docker")
+	fl.StringVar(&f.o.DockerNetwork, "docker-network", "", "`NETWORK` of containers: shared, own, host, none or one of the engine's (default: the configuration's)")
+	fl.Var(optionalCount{&f.o.Spares}, "spares", "`N` containers of a function may wait for its cold starts, 0 for none (default: as its bursts need)")
+	fl.BoolVar(&f.o.NoCPULimit, "no-cpu-limit", false, "all of this machine's CPU, whatever a function's memory buys on Lambda")
+	fl.BoolVar(&f.o.BuildOnHost, "build-host", false, "build with this machine's tools what would be built in a container")
 	fl.BoolVar(&f.o.NoWatch, "no-watch", false, "no reload when files change")
 	fl.BoolVar(&f.o.NoBuild, "no-build", false, "take code folders as they are")
 	fl.BoolVar(&f.o.NoFreeze, "no-freeze", false, "let idle environments run on, which Lambda does not")
 	fl.BoolVar(&f.o.NoAuth, "no-auth", false, "leave out authorizers: what asks for one is open to everybody")
 	fl.BoolVar(&f.o.Lenient, "lenient", false, "serve what can be served of a configuration with errors")
 	fl.Uint64Var(&f.o.Seed, "seed", 0, "seed of everything drawn by chance (default: a new one, printed)")
+	f.addOutput(fl)
+	_ = fl.MarkHidden("env-vars") // it exists: it was added just above
+}
+
+// addConfiguration adds what says which configuration is read.
+func (f *projectFlags) addConfiguration(fl *pflag.FlagSet) {
+	fl.StringVarP(&f.template, "template", "t", "", "the project's `FILE`, as SAM calls PATH")
+	fl.StringArrayVar(&f.parameters, "parameter", nil, "`KEY=VALUE` of a template's parameter (repeatable)")
+	fl.StringArrayVar(&f.overrides, "parameter-overrides", nil, "the same under SAM's name: `KEY=VALUE ...`")
+	fl.StringVar(&f.o.Region, "region", "", "AWS region (default $AWS_REGION, else us-east-1)")
+	fl.StringVar(&f.o.Account, "account", "123456789012", "AWS account id")
+	_ = fl.MarkHidden("parameter-overrides") // it exists: it was added just above
+}
+
+func (f *projectFlags) addOutput(fl *pflag.FlagSet) {
 	fl.BoolVar(&f.json, "json", false, "one JSON object per line on standard output")
 	fl.BoolVar(&f.quiet, "quiet", false, "no progress and no log lines, only problems")
-	_ = fl.MarkHidden("env-vars") // both exist: they were added just above
-	_ = fl.MarkHidden("parameter-overrides")
 }
+
+// optionalCount is a flag of a number that may be left out, which is nil.
+type optionalCount struct{ n **int }
+
+func (c optionalCount) String() string {
+	if c.n == nil || *c.n == nil {
+		return ""
+	}
+	return strconv.Itoa(**c.n)
+}
+
+func (c optionalCount) Set(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return err
+	}
+	*c.n = &n
+	return nil
+}
+
+func (optionalCount) Type() string { return "int" }
 
 // options completes the emulator's options; path is the argument, "" where there was none.
 func (f *projectFlags) options(path string, getenv func(string) string) (emulator.Options, error) {

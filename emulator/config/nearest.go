@@ -26,6 +26,9 @@ func nearest(name string, candidates []string) string {
 	return best
 }
 
+// Nearest returns the candidate that name was probably meant to be, "" where none is near.
+func Nearest(name string, candidates []string) string { return nearest(name, candidates) }
+
 // isSubsequence says whether all bytes of a are in b, in their order.
 func isSubsequence(a, b string) bool {
 	i := 0
