@@ -11,14 +11,23 @@ SHELL := bash
 GO ?= go
 N ?= 1000000
 
-.PHONY: serve test bench soak lint tools engine images fuzz emulate
+.PHONY: serve test bench soak lint tools engine images fuzz emulate init
 
 serve:
 	$(GO) build -o .build/emulate ./cmd/emulate
 	@exec .build/emulate serve testdata/hello
 
-emulate:
+emulate: init
 	CGO_ENABLED=0 $(GO) build -o emulate ./cmd/emulate
+
+# The containers' init for both architectures, which the emulator then embeds; a plain go build makes it when it is first needed.
+INIT := emulator/sandbox/initbin
+init:
+	for arch in amd64 arm64; do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags "-s -w" -o .build/emulate-init ./cmd/emulate-init; \
+		gzip -9nc .build/emulate-init >$(INIT)/init-linux-$$arch.gz; \
+	done
+	ls emulator/sandbox/inside/*.go | grep -v _test.go | LC_ALL=C sort | xargs cat | sha256sum | cut -d' ' -f1 >$(INIT)/sources.sha256
 
 tools:
 	testdata/tools/install.sh
@@ -26,7 +35,7 @@ tools:
 engine:
 	testdata/tools/engine.sh start
 
-images: tools engine
+images: engine
 	testdata/tools/images.sh
 
 test:

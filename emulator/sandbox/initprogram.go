@@ -57,7 +57,7 @@ func initProgram(ctx context.Context, cacheDir, arch string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", fmt.Errorf("write the containers' init: %w", err)
 	}
-	program, err := embeddedInit(digest, arch)
+	program, err := embeddedInit(initPrograms, digest, arch)
 	if err != nil {
 		return "", err
 	}
@@ -111,12 +111,12 @@ func initDigest() (string, error) {
 }
 
 // embeddedInit is nil where none is embedded, or one of other sources.
-func embeddedInit(digest, arch string) ([]byte, error) {
-	made, err := initPrograms.ReadFile("initbin/sources.sha256")
+func embeddedInit(files fs.FS, digest, arch string) ([]byte, error) {
+	made, err := fs.ReadFile(files, "initbin/sources.sha256")
 	if err != nil || strings.TrimSpace(string(made)) != digest {
 		return nil, nil
 	}
-	packed, err := initPrograms.ReadFile("initbin/init-linux-" + arch + ".gz")
+	packed, err := fs.ReadFile(files, "initbin/init-linux-" + arch + ".gz")
 	if err != nil {
 		return nil, nil
 	}
