@@ -499,6 +499,181 @@ func TestRules(t *testing.T) {
 			     invoke f0 r3        -> start e3 r3; wait e3 r3
 			     invoke f0 r4        -> throttle r4 FunctionInvocationRateLimitExceeded
 		`},
+		{"provisioned concurrency: usable when all of it is ready, before on-demand, then spill-over", Options{}, `
+			0s   configure f0
+			     provision f0 p1 n2  -> start e0 provisioned; start e1 provisioned
+			     ready e0
+			     invoke f0 p1 r0     -> start e2 r0 spill; wait e2 r0
+			10ms ready e1
+			     ready e2            -> assign e2 r0 cold
+			     responded e2 r0
+			     freed e2
+			     invoke f0 p1 r1     -> assign e1 r1 provisioned
+			     invoke f0 p1 r2     -> assign e0 r2 provisioned
+			     invoke f0 p1 r3     -> assign e2 r3 spill
+			     invoke f0 p1 r4     -> start e3 r4 spill; wait e3 r4
+			     responded e1 r1
+			     freed e1
+			     invoke f0 p1 r1     -> assign e1 r1 provisioned
+			# other pools have none of it
+			     invoke f0 r5        -> start e4 r5; wait e4 r5
+			# raised: what there was serves on, and all of it only when all is ready
+			     responded e0 r2
+			     freed e0
+			     responded e1 r1
+			     freed e1
+			     provision f0 p1 n3  -> start e5 provisioned
+			     invoke f0 p1 r1     -> assign e1 r1 provisioned
+			     invoke f0 p1 r2     -> assign e0 r2 provisioned
+			     ready e5
+			     invoke f0 p1 r6     -> assign e5 r6 provisioned
+			# lowered, and taken away
+			     responded e5 r6
+			     freed e5
+			     provision f0 p1 n1  -> stop e5 Unprovisioned
+			     provision f0 p1 n0
+			     responded e0 r2
+			     freed e0            -> stop e0 Unprovisioned
+		`},
+		{"provisioned environments start at a rate", Options{ProvisionsPerSecond: 2}, `
+			0s     configure f0
+			       provision f0 p1 n3  -> start e0 provisioned; start e1 provisioned
+			499ms  wake
+			500ms  wake                -> start e2 provisioned
+		`},
+		{"provisioned environments that die are replaced, and their failure delays the next", Options{}, `
+			0s     configure f0
+			       provision f0 p1 n1  -> start e0 provisioned
+			       ready e0
+			       invoke f0 p1 r0     -> assign e0 r0 provisioned
+			       failed e0 Crash     -> fail e0 r0 Crash; stop e0 Broken; start e1 provisioned
+			       ready e1
+			       gone e0
+			       failed e1 Crash     -> stop e1 Broken
+			999ms  wake
+			1s     wake                -> start e0 provisioned
+			       failed e0 InitError -> stop e0 Broken
+			2999ms wake
+			3s     wake                -> start e2 provisioned
+			       failed e2 Lost      -> stop e2 Broken; start e3 provisioned
+		`},
+		{"an allocation fails with its first INIT, and a raised one leaves what there was", Options{}, `
+			0s   configure f0
+			     provision f0 p1 n2    -> start e0 provisioned; start e1 provisioned
+			     ready e0
+			     failed e1 InitError   -> stop e1 Broken; stop e0 Unprovisioned
+			     gone e0
+			     gone e1
+			9s   wake
+			     provision f0 p1 n1    -> start e1 provisioned
+			     ready e1
+			     provision f0 p1 n2    -> start e0 provisioned
+			     failed e0 InitTimeout -> stop e0 Broken
+			     invoke f0 p1 r0       -> assign e1 r0 provisioned
+		`},
+		{"provisioned environments are recycled without a cold start", Options{Lifetimes: Lifetimes{Age: Span{1e9, 1e9}}}, `
+			0s   configure f0
+			     provision f0 p1 n1    -> start e0 provisioned
+			     ready e0
+			1s   wake                  -> start e1 provisioned
+			     invoke f0 p1 r0       -> assign e0 r0 provisioned
+			     ready e1
+			     responded e0 r0
+			     freed e0              -> stop e0 Recycled
+			     invoke f0 p1 r1       -> assign e1 r1 provisioned
+			2s   responded e1 r1
+			     freed e1              -> start e2 provisioned
+			     ready e2              -> stop e1 Recycled
+		`},
+		{"on-demand environments are recycled when they are idle", Options{Lifetimes: Lifetimes{Age: Span{1e9, 1e9}}}, `
+			0s   configure f0
+			     invoke f0 r0          -> start e0 r0; wait e0 r0
+			     invoke f0 r1          -> start e1 r1; wait e1 r1
+			     ready e0              -> assign e0 r0 cold
+			     ready e1              -> assign e1 r1 cold
+			     responded e0 r0
+			     freed e0
+			1s   wake                  -> stop e0 Recycled
+			     responded e1 r1
+			     freed e1              -> stop e1 Recycled
+		`},
+		{"what is provisioned takes of the reservation, used or not", Options{}, `
+			0s   configure f0 reserved=2
+			     provision f0 p1 n2    -> start e0 provisioned; start e1 provisioned
+			     invoke f0 r0          -> throttle r0 ReservedFunctionConcurrentInvocationLimitExceeded
+			     invoke f0 p1 r0       -> throttle r0 ReservedFunctionConcurrentInvocationLimitExceeded
+			     ready e0
+			     ready e1
+			     invoke f0 p1 r0       -> assign e1 r0 provisioned
+			     invoke f0 r1          -> throttle r1 ReservedFunctionConcurrentInvocationLimitExceeded
+		`},
+		{"what is provisioned takes of the account, used or not", Options{AccountConcurrency: 2}, `
+			0s   configure f0
+			     configure f1
+			     provision f0 p1 n1    -> start e0 provisioned
+			     invoke f1 r0          -> start e1 r0; wait e1 r0
+			     invoke f1 r1          -> throttle r1 ConcurrentInvocationLimitExceeded
+			     ready e0
+			     invoke f0 p1 r1       -> assign e0 r1 provisioned
+			     invoke f0 p1 r2       -> throttle r2 ConcurrentInvocationLimitExceeded
+		`},
+		{"ten requests per second for each unit of concurrency", Options{AccountConcurrency: 3, RequestRate: 1}, `
+			0s    configure f0
+			      configure f1 reserved=1
+			      invoke f0 r0         -> start e0 r0; wait e0 r0
+			      ready e0             -> assign e0 r0 cold
+			      responded e0 r0
+			      freed e0
+			      invoke f0 r0         -> assign e0 r0
+			      responded e0 r0
+			      freed e0
+			      invoke f0 r0         -> assign e0 r0
+			      responded e0 r0
+			      freed e0
+			      invoke f0 r0         -> throttle r0 FunctionInvocationRateLimitExceeded
+			# a reservation has its own
+			      invoke f1 r0         -> start e1 r0; wait e1 r0
+			      ready e1             -> assign e1 r0 cold
+			      responded e1 r0
+			      freed e1
+			      invoke f1 r0         -> throttle r0 ReservedFunctionInvocationRateLimitExceeded
+			# what is provisioned has its own, and spills
+			      provision f0 p1 n1   -> start e2 provisioned
+			      ready e2
+			334ms invoke f0 p1 r0      -> assign e2 r0 provisioned
+			      responded e2 r0
+			      freed e2
+			      invoke f0 p1 r0      -> start e3 r0 spill; wait e3 r0
+			      ready e3             -> assign e3 r0 cold
+			      responded e3 r0
+			      freed e3
+			      invoke f0 r1         -> throttle r1 FunctionInvocationRateLimitExceeded
+		`},
+		{"cold: idle ones first, the longest idle first, then those with a request; never provisioned ones", Options{}, `
+			0s   configure f0
+			     provision f0 p1 n1  -> start e0 provisioned
+			     ready e0
+			     invoke f0 r1        -> start e1 r1; wait e1 r1
+			     invoke f0 r2        -> start e2 r2; wait e2 r2
+			     invoke f0 r3        -> start e3 r3; wait e3 r3
+			     ready e1            -> assign e1 r1 cold
+			     ready e2            -> assign e2 r2 cold
+			     ready e3            -> assign e3 r3 cold
+			     responded e2 r2
+			     freed e2
+			     responded e1 r1
+			     freed e1
+			     cold f0 n1          -> stop e2 Forced
+			     cold f0 n2          -> stop e1 Forced
+			     responded e3 r3
+			     freed e3            -> stop e3 Forced
+			     invoke f0 r1        -> start e4 r1; wait e4 r1
+			     cold f0 n-1
+			     ready e4            -> assign e4 r1 cold
+			     responded e4 r1
+			     freed e4            -> stop e4 Forced
+			     invoke f0 p1 r1     -> assign e0 r1 provisioned
+		`},
 		{"idle environments are reaped, the longest idle first", Options{IdleTimeout: 1e9}, `
 			0s   configure f0
 			     invoke f0 r0        -> start e0 r0; wait e0 r0
@@ -763,5 +938,48 @@ func TestBucketIsExact(t *testing.T) {
 	}
 	if once.refill(12_345); often != once || once.level != 3*12_345 {
 		t.Errorf("bucket after 12,345 ns: %+v and %+v, want level %d", often, once, 3*12_345)
+	}
+}
+
+// What awsapi asks before it lets a reservation or provisioned concurrency be set (spec lambda.md §6.3).
+func TestReservableAndProvisionable(t *testing.T) {
+	f := New(Options{})
+	f.Configure(0, 0, Limits{Reserved: -1}, 1, nil)
+	f.Configure(0, 1, Limits{Reserved: 300}, 1, nil)
+	f.Provision(0, 0, 1, 50, nil)
+	f.Provision(0, 1, 1, 100, nil)
+	f.Provision(0, 1, 2, 20, nil)
+	for _, c := range []struct {
+		what      string
+		got, want int32
+	}{
+		{"reservable for 0", f.Reservable(0), 600}, {"reservable for 1", f.Reservable(1), 850},
+		{"provisionable for 0, pool 1", f.Provisionable(0, 1), 600}, {"provisionable for 0, pool 2", f.Provisionable(0, 2), 550},
+		{"provisionable for 1, pool 1", f.Provisionable(1, 1), 280}, {"provisionable for 1, pool 3", f.Provisionable(1, 3), 180},
+		{"provisioned for 1", f.ProvisionedTotal(1), 120}, {"unreserved", f.Account().Unreserved, 650},
+		{"reservable of a small account", New(Options{AccountConcurrency: 10}).Reservable(0), 0},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %d, want %d", c.what, c.got, c.want)
+		}
+	}
+	want := ProvisionState{Requested: 20, Status: InProgress}
+	if got := f.Provisioned(1, 2); got != want {
+		t.Errorf("Provisioned = %+v, want %+v", got, want)
+	}
+}
+
+// A function may have thousands of versions, each a pool.
+func TestThousandsOfPools(t *testing.T) {
+	f := New(Options{AccountConcurrency: 100_000})
+	out := f.Configure(0, 0, Limits{Reserved: -1, StartBurst: 100_000}, 1, nil)
+	for i := range 5000 {
+		out = f.Invoke(0, 0, Pool(i), ReqID(i), out[:0])
+		out = f.Ready(0, out[0].Env, 1, out[:0])
+		out = f.Responded(0, EnvID(i), ReqID(i), out[:0])
+		out = f.Freed(0, EnvID(i), 1, out[:0])
+	}
+	if out = f.Wake(DefaultIdleTimeout, out[:0]); len(out) != 5000 {
+		t.Errorf("%d of 5000 environments are reaped", len(out))
 	}
 }

@@ -12,14 +12,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// steps of the state machine test; the long run is go test -run Machine -fleet.steps 2000000.
-var steps = flag.Int("fleet.steps", 100_000, "steps of the state machine test")
+// steps of the state machine test; a short run is go test -run Machine -fleet.steps 50000.
+var steps = flag.Int("fleet.steps", 1_000_000, "steps of the state machine test")
 
 // TestMachine drives a fleet and the model with the same inputs, legal ones in any order, and holds every decision against the model and, apart
 // from it, against what the owner of a fleet relies on (ledger).
 func TestMachine(t *testing.T) {
-	const perRun = 80 // inputs, and more
-	for name, value := range map[string]int{"rapid.checks": *steps/perRun + 1, "rapid.steps": 3 * perRun} {
+	const perRun = 60 // inputs, about
+	for name, value := range map[string]int{"rapid.checks": *steps/perRun + 1, "rapid.steps": 240} {
 		old := flag.Lookup(name).Value.String()
 		if err := flag.Set(name, strconv.Itoa(value)); err != nil {
 			t.Fatalf("set %s: %v", name, err)
@@ -28,6 +28,7 @@ func TestMachine(t *testing.T) {
 	}
 	done := 0
 	kinds := map[string]int{}
+	cover := coverage{}
 	for done < *steps {
 		rapid.Check(t, func(t *rapid.T) {
 			m := newMachine(t)
@@ -38,11 +39,14 @@ func TestMachine(t *testing.T) {
 			for k, n := range m.kinds {
 				kinds[k] += n
 			}
+			cover.add(m.cover)
 		})
 	}
 	t.Logf("%d inputs; decisions: %v", done, kinds)
+	cover.report(t, *steps)
 	for _, k := range []string{
-		"start", "assign", "assign cold", "wait", "wait bound", "reset", "stop Idle", "stop Replaced", "stop Closing", "stop Broken",
+		"start provisioned", "start spill", "assign provisioned", "assign spill", "stop Recycled", "stop Forced", "stop Unprovisioned",
+		"throttle ReservedFunctionInvocationRateLimitExceeded", "start", "assign", "assign cold", "wait", "wait bound", "reset", "stop Idle", "stop Replaced", "stop Closing", "stop Broken",
 		"throttle ConcurrentInvocationLimitExceeded", "throttle ReservedFunctionConcurrentInvocationLimitExceeded",
 		"throttle FunctionInvocationRateLimitExceeded", "fail InitError", "fail InitTimeout", "fail Crash", "fail Timeout", "fail StartError", "fail Lost",
 		"fail Removed",
@@ -62,6 +66,7 @@ type machine struct {
 	log    []Input
 	outs   []Decision
 	kinds  map[string]int
+	cover  coverage
 }
 
 const machineReqs = 24
@@ -71,8 +76,14 @@ func newMachine(t *rapid.T) *machine {
 		AccountConcurrency: rapid.Int32Range(1, 9).Draw(t, "account"),
 		IdleTimeout:        rapid.SampledFrom([]Time{1e6, 50e6, 2e9}).Draw(t, "idle"),
 		Grace:              rapid.SampledFrom([]Time{0, 5e6, 5e6}).Draw(t, "grace"),
+
+		RequestRate:         rapid.SampledFrom([]int32{0, 0, 1, 3}).Draw(t, "request rate"),
+		ProvisionsPerSecond: rapid.SampledFrom([]int32{1, 3, 100}).Draw(t, "provisions"),
 	}
-	m := &machine{opt: o, fleet: New(o), model: newModel(o), kinds: map[string]int{}}
+	if rapid.Bool().Draw(t, "lifetimes") {
+		o.Lifetimes = Lifetimes{Seed: 1, Idle: Span{1e6, 200e6}, Age: Span{40e6, 4e9}}
+	}
+	m := &machine{opt: o, fleet: New(o), model: newModel(o), kinds: map[string]int{}, cover: coverage{}}
 	m.ledger = newLedger(o)
 	for fn := range FuncID(rapid.IntRange(1, 3).Draw(t, "functions")) {
 		m.configure(t, fn, 1)
@@ -86,7 +97,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 		if m.model.reqs[req] != nil {
 			t.Skip("request has not ended")
 		}
-		m.step(t, Input{Op: OpInvoke, Func: m.drawFunc(t), Pool: rapid.SampledFrom([]Pool{0, 0, 0, 1}).Draw(t, "pool"), Req: req})
+		m.step(t, Input{Op: OpInvoke, Func: m.drawFunc(t), Pool: rapid.SampledFrom([]Pool{0, 0, 1, 1, 2}).Draw(t, "pool"), Req: req})
 	}
 	return map[string]func(*rapid.T){
 		"invoke": invoke, "invoke 2": invoke, "invoke 3": invoke,
@@ -114,6 +125,23 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 				t.Skip("not now")
 			}
 			m.configure(t, fn, m.model.funcs[fn].generation+rapid.SampledFrom([]int32{0, 0, 1}).Draw(t, "reload"))
+		},
+		"provision": func(t *rapid.T) {
+			if rapid.IntRange(0, 2).Draw(t, "seldom") > 0 {
+				t.Skip("not now")
+			}
+			n := rapid.SampledFrom([]int32{0, 1, 1, 2, 3, 5}).Draw(t, "n")
+			m.step(t, Input{Op: OpProvision, Func: m.drawFunc(t), Pool: rapid.SampledFrom([]Pool{1, 1, 2}).Draw(t, "pool"), N: n})
+		},
+		"cold": func(t *rapid.T) {
+			if rapid.IntRange(0, 4).Draw(t, "seldom") > 0 {
+				t.Skip("not now")
+			}
+			fn := AllFuncs
+			if rapid.Bool().Draw(t, "one") {
+				fn = m.drawFunc(t)
+			}
+			m.step(t, Input{Op: OpCold, Func: fn, N: rapid.SampledFrom([]int32{-1, 0, 1, 2}).Draw(t, "n")})
 		},
 		"remove": func(t *rapid.T) {
 			if rapid.IntRange(0, 19).Draw(t, "seldom") > 0 {
@@ -191,6 +219,11 @@ func (m *machine) step(t *rapid.T, in Input) {
 	t.Helper()
 	in.Time = m.now
 	m.log = append(m.log, in)
+	m.cover.input(m.model, in)
+	before := ProvisionState{}
+	if in.Op == OpInvoke {
+		before = m.fleet.Provisioned(in.Func, in.Pool)
+	}
 	got, want := m.fleet.Apply(in, nil), m.model.apply(in)
 	sortReaped(got)
 	sortReaped(want)
@@ -205,15 +238,42 @@ func (m *machine) step(t *rapid.T, in Input) {
 	}
 	for _, d := range got {
 		m.kinds[kindOf(d)]++
+		roomFor := before.Available > before.InFlight && m.opt.RequestRate == 0
+		if d.Spill && d.Req == in.Req && roomFor && !m.ledger.atLimit(in.Func, int32(1)) {
+			t.Fatalf("%+v spills over, but %+v", in, before)
+		}
+	}
+	m.checkTimes(t, in)
+}
+
+// checkTimes holds the model's own view of what is provisioned against the fleet's.
+func (m *machine) checkTimes(t *rapid.T, in Input) {
+	t.Helper()
+	for fn, f := range m.model.funcs {
+		for pool, pr := range f.pools {
+			s := m.fleet.Provisioned(fn, pool)
+			if serving := m.model.serving(pr); int(s.Requested) != pr.target || int(s.Available) != min(pr.available, serving) || s.Status != pr.status ||
+				int(s.Allocated) != min(pr.target, serving) || int(s.InFlight) != m.model.provisionedInFlight(pr) {
+				t.Fatalf("%+v: pool %d of function %d has %+v, the model %+v", in, pool, fn, s, *pr)
+			}
+		}
 	}
 }
 
-// sortReaped forgets the order in which pools were reaped, which is no promise.
+// sortReaped forgets the order in which environments were reaped, which is no promise.
 func sortReaped(ds []Decision) {
-	first := slices.IndexFunc(ds, func(d Decision) bool { return d.Why == Idle })
-	if first >= 0 {
-		slices.SortFunc(ds[first:], func(a, b Decision) int { return cmp.Compare(a.Env, b.Env) })
-	}
+	reaped := func(d Decision) bool { return d.Why == Idle || d.Why == Recycled }
+	slices.SortStableFunc(ds, func(a, b Decision) int {
+		switch {
+		case reaped(a) && reaped(b):
+			return cmp.Compare(a.Env, b.Env)
+		case reaped(a):
+			return 1
+		case reaped(b):
+			return -1
+		}
+		return 0
+	})
 }
 
 func kindOf(d Decision) string {
@@ -274,12 +334,22 @@ func (m *machine) replay(t *rapid.T) {
 
 // ledger keeps the books of a fleet's owner, from inputs and decisions alone.
 type ledger struct {
-	opt       Options
-	reserved  map[FuncID]int
-	requests  map[ReqID]*ledgerReq
-	slots     map[EnvID]FuncID // environments whose slot is taken
-	envs      map[EnvID]bool
-	responded map[EnvID]bool
+	opt      Options
+	reserved map[FuncID]int
+	requests map[ReqID]*ledgerReq
+	slots    map[EnvID]FuncID // environments whose slot is taken
+	// provisioned concurrency that was asked for, and the provisioned environments whose slot is taken
+	provisioned map[FuncID]map[Pool]int
+	busy        map[EnvID]Pool
+	quotas      map[FuncID]*quota // of reserved functions; the account's is AllFuncs'
+	envs        map[EnvID]bool
+	responded   map[EnvID]bool
+}
+
+// quota remembers the requests that were accepted in the last second under one quota of requests.
+type quota struct {
+	times   []Time
+	changed Time // of its size
 }
 
 type ledgerReq struct {
@@ -293,8 +363,59 @@ type ledgerReq struct {
 func newLedger(o Options) *ledger {
 	return &ledger{
 		opt: o, reserved: map[FuncID]int{}, requests: map[ReqID]*ledgerReq{}, slots: map[EnvID]FuncID{}, envs: map[EnvID]bool{},
-		responded: map[EnvID]bool{},
+		responded: map[EnvID]bool{}, provisioned: map[FuncID]map[Pool]int{}, busy: map[EnvID]Pool{},
+		quotas: map[FuncID]*quota{AllFuncs: {changed: -1e9}},
 	}
+}
+
+// unused is what is provisioned for a function and not in use.
+func (l *ledger) unused(fn FuncID) int {
+	sum := 0
+	for pool, n := range l.provisioned[fn] {
+		for env, p := range l.busy {
+			if p == pool && l.slots[env] == fn {
+				n--
+			}
+		}
+		sum += max(0, n)
+	}
+	return sum
+}
+
+func (l *ledger) used(fn FuncID) int { return l.inFlight(fn) + l.unused(fn) }
+
+// atLimit says whether a function that now has more requests than before has no room left, even for provisioned concurrency.
+func (l *ledger) atLimit(fn FuncID, more int32) bool {
+	r := l.reserved[fn]
+	return r >= 0 && l.inFlight(fn) > r-int(more) || len(l.slots) > int(l.opt.AccountConcurrency-more)
+}
+
+// count notes that a request was accepted on demand.
+func (l *ledger) count(now Time, fn FuncID) {
+	q := l.quotaOf(fn)
+	q.times = append(slices.DeleteFunc(q.times, func(at Time) bool { return at <= now-1e9 }), now)
+}
+
+func (l *ledger) quotaOf(fn FuncID) *quota {
+	if l.reserved[fn] < 0 {
+		return l.quotas[AllFuncs]
+	}
+	return l.quotas[fn]
+}
+
+// quotaReached says whether so many requests were accepted within a second that one more may be refused.
+func (l *ledger) quotaReached(now Time, fn FuncID) bool {
+	q, concurrency := l.quotaOf(fn), l.opt.AccountConcurrency
+	if r := l.reserved[fn]; r >= 0 {
+		concurrency = int32(r)
+	}
+	n := 0
+	for _, at := range q.times {
+		if at > now-1e9 {
+			n++
+		}
+	}
+	return l.opt.RequestRate > 0 && (n >= int(concurrency*l.opt.RequestRate) || q.changed > now-1e9)
 }
 
 func (l *ledger) inFlight(fn FuncID) int {
@@ -311,8 +432,15 @@ func (l *ledger) record(in Input, ds []Decision) error {
 	switch in.Op {
 	case OpConfigure:
 		l.reserved[in.Func] = int(in.Limits.Reserved)
+		l.quotas[in.Func] = &quota{changed: in.Time}
+	case OpProvision:
+		if l.provisioned[in.Func] == nil {
+			l.provisioned[in.Func] = map[Pool]int{}
+		}
+		l.provisioned[in.Func][in.Pool] = int(in.N)
 	case OpRemove:
 		l.reserved[in.Func] = -1
+		delete(l.provisioned, in.Func)
 	case OpInvoke:
 		l.requests[in.Req] = &ledgerReq{fn: in.Func, env: NoEnv}
 	case OpAbandon:
@@ -328,6 +456,7 @@ func (l *ledger) record(in Input, ds []Decision) error {
 	case OpFreed, OpFailed, OpGone:
 		if l.responded[in.Env] {
 			delete(l.slots, in.Env)
+			delete(l.busy, in.Env)
 			delete(l.responded, in.Env)
 		}
 		if in.Op == OpGone {
@@ -360,10 +489,16 @@ func (l *ledger) decision(in Input, d Decision) error {
 		if l.envs[d.Env] {
 			return fmt.Errorf("the environment exists")
 		}
+		if d.Provisioned != (d.Req == NoReq) || d.Provisioned && l.provisioned[d.Func][d.Pool] == 0 {
+			return fmt.Errorf("nothing is provisioned, or it starts for a request")
+		}
 		l.envs[d.Env] = true
 	case Wait:
 		if r.env != NoEnv {
 			return fmt.Errorf("it was bound to %d", r.env)
+		}
+		if in.Op == OpInvoke && d.Req == in.Req {
+			l.count(in.Time, d.Func)
 		}
 		r.accepted = true
 		if d.Env == NoEnv {
@@ -376,6 +511,11 @@ func (l *ledger) decision(in Input, d Decision) error {
 			return fmt.Errorf("it was bound to %d", r.env)
 		}
 		r.accepted, r.running = true, true
+		if d.Provisioned {
+			l.busy[d.Env] = d.Pool
+		} else if in.Op == OpInvoke && d.Req == in.Req {
+			l.count(in.Time, d.Func)
+		}
 		if !d.Cold {
 			return l.occupy(d, r)
 		}
@@ -384,10 +524,11 @@ func (l *ledger) decision(in Input, d Decision) error {
 		if r.env != NoEnv || r.accepted && in.Time < r.deadline && in.Op == OpWake {
 			return fmt.Errorf("it was bound, or had time left: %+v", *r)
 		}
-		return l.throttled(d)
+		return l.throttled(in.Time, d)
 	case Fail:
 		delete(l.requests, d.Req)
 		delete(l.slots, r.env)
+		delete(l.busy, r.env)
 		if r.env != d.Env {
 			return fmt.Errorf("it was in %d", r.env)
 		}
@@ -416,13 +557,15 @@ func (l *ledger) occupy(d Decision, r *ledgerReq) error {
 }
 
 // throttled checks that the limit that is named is reached.
-func (l *ledger) throttled(d Decision) error {
-	reserved, n := l.reserved[d.Func], l.inFlight(d.Func)
+func (l *ledger) throttled(now Time, d Decision) error {
+	reserved, n := l.reserved[d.Func], l.used(d.Func)
 	most := 0 // that can be taken or kept from unreserved functions
 	for fn, r := range l.reserved {
-		most += max(r, l.inFlight(fn))
+		most += max(r, l.used(fn))
 	}
 	switch {
+	case d.Reason == ReservedFunctionInvocationRateLimitExceeded && (reserved < 0 || !l.quotaReached(now, d.Func)):
+		return fmt.Errorf("no quota is reached: %+v, %d reserved", l.quotaOf(d.Func), reserved)
 	case d.Reason == ReservedFunctionConcurrentInvocationLimitExceeded && (reserved < 0 || n < reserved),
 		d.Reason == ConcurrentInvocationLimitExceeded && most < int(l.opt.AccountConcurrency),
 		d.Reason == ConcurrentInvocationLimitExceeded && reserved >= 0 && len(l.slots) < int(l.opt.AccountConcurrency):

@@ -1,8 +1,9 @@
 package fleet
 
 import (
+	"cmp"
 	"maps"
-	"math/big"
+	"math"
 	"slices"
 )
 
@@ -17,6 +18,9 @@ type model struct {
 	waiters []ReqID // with NoEnv, in the order of arrival
 	unused  []EnvID // a stack
 	idled   int     // numbers the moments at which environments became idle
+	started map[FuncID]uint64
+	quota   *modelBucket // the account's requests
+	filling []*modelProvision
 	out     []Decision
 }
 
@@ -24,9 +28,12 @@ type modelFunc struct {
 	live       bool
 	limits     Limits
 	generation int32
+	fixedIdle  bool
 	credit     int
-	starts     *big.Rat // in the bucket
-	refilled   Time
+	starts     *modelBucket
+	requests   *modelBucket
+	provisions *modelBucket
+	pools      map[Pool]*modelProvision
 }
 
 type modelEnv struct {
@@ -41,6 +48,10 @@ type modelEnv struct {
 	suppressed bool
 	draining   bool
 	why        Why
+	// provision it belongs to, or nil.
+	provision *modelProvision
+	expired   int // the order in which it became too old; 0 where it has not
+	life      life
 }
 
 type modelReq struct {
@@ -52,8 +63,14 @@ type modelReq struct {
 }
 
 func newModel(o Options) *model {
-	return &model{opt: o, funcs: map[FuncID]*modelFunc{}, envs: map[EnvID]*modelEnv{}, reqs: map[ReqID]*modelReq{}}
+	return &model{
+		opt: o, funcs: map[FuncID]*modelFunc{}, envs: map[EnvID]*modelEnv{}, reqs: map[ReqID]*modelReq{}, started: map[FuncID]uint64{},
+		quota: newModelBucket(0, o.AccountConcurrency*o.RequestRate, o.AccountConcurrency*o.RequestRate),
+	}
 }
+
+// modelPools is the number of pools that the machine uses.
+const modelPools = 3
 
 func (m *model) say(d Decision) { m.out = append(m.out, d) }
 
@@ -79,12 +96,25 @@ func (m *model) inFlight(fn FuncID) int {
 	return m.countEnvs(func(e *modelEnv) bool { return e.fn == fn && e.holdsSlot() })
 }
 
-// limit says which limit keeps fn from one more request in flight.
+// used is what a function takes of its reservation, or of the account: requests, and what is provisioned and idle.
+func (m *model) used(fn FuncID) int {
+	return m.inFlight(fn) + m.unusedProvisioned(fn)
+}
+
+func (m *model) unusedProvisioned(fn FuncID) int {
+	n := 0
+	for _, pr := range m.funcs[fn].pools {
+		n += max(0, pr.target-m.provisionedInFlight(pr))
+	}
+	return n
+}
+
+// limit says which limit keeps fn from one more on-demand request in flight.
 func (m *model) limit(fn FuncID) Reason {
 	reserved := m.funcs[fn].limits.Reserved
 	if reserved >= 0 {
 		switch total := m.countEnvs((*modelEnv).holdsSlot); {
-		case m.inFlight(fn) >= int(reserved):
+		case m.used(fn) >= int(reserved):
 			return ReservedFunctionConcurrentInvocationLimitExceeded
 		case total >= int(m.opt.AccountConcurrency):
 			return ConcurrentInvocationLimitExceeded
@@ -93,7 +123,7 @@ func (m *model) limit(fn FuncID) Reason {
 	}
 	used := 0
 	for id, other := range m.funcs {
-		used += max(m.inFlight(id), int(other.limits.Reserved))
+		used += max(m.used(id), int(other.limits.Reserved))
 	}
 	if used >= int(m.opt.AccountConcurrency) {
 		return ConcurrentInvocationLimitExceeded
@@ -104,7 +134,7 @@ func (m *model) limit(fn FuncID) Reason {
 func (m *model) apply(in Input) []Decision {
 	m.now, m.out = in.Time, nil
 	e := m.envs[in.Env]
-	if in.Op >= OpStarted && in.Op < OpGone && in.Op != OpAbandon && e.state == StateStopping {
+	if in.Op >= OpStarted && in.Op < OpGone && e.state == StateStopping {
 		return nil
 	}
 	switch in.Op {
@@ -138,6 +168,10 @@ func (m *model) apply(in Input) []Decision {
 		m.abandon(in.Req)
 	case OpWake:
 		m.wake()
+	case OpProvision:
+		m.provision(in.Func, in.Pool, int(in.N))
+	case OpCold:
+		m.cold(in.Func, int(in.N))
 	}
 	return m.out
 }
@@ -146,30 +180,44 @@ func (m *model) configure(fn FuncID, l Limits, generation int32) {
 	if m.closed {
 		return
 	}
+	fixedIdle := l.IdleTimeout > 0
 	if l.IdleTimeout == 0 {
 		l.IdleTimeout = m.opt.IdleTimeout
 	}
+	requests := max(0, l.Reserved) * m.opt.RequestRate
 	f := m.funcs[fn]
 	if f == nil || !f.live {
-		f = &modelFunc{live: true, limits: l, generation: generation, starts: big.NewRat(int64(l.StartBurst), 1), refilled: m.now}
+		pools := map[Pool]*modelProvision{}
+		if f != nil {
+			pools = f.pools // requests may still run in what was provisioned
+		}
+		f = &modelFunc{
+			live: true, limits: l, generation: generation, pools: pools,
+			starts: newModelBucket(m.now, l.StartBurst, l.StartsPerSecond), requests: newModelBucket(m.now, requests, requests),
+			provisions: newModelBucket(m.now, m.opt.ProvisionsPerSecond, m.opt.ProvisionsPerSecond),
+		}
 		m.funcs[fn] = f
 	}
-	m.refill(f)
-	f.starts.Add(f.starts, big.NewRat(int64(l.StartBurst-f.limits.StartBurst), 1))
-	if f.starts.Sign() < 0 {
-		f.starts.SetInt64(0)
-	}
-	f.limits = l
+	f.starts.resize(m.now, l.StartBurst, l.StartsPerSecond)
+	f.requests.resize(m.now, requests, requests)
+	f.limits, f.fixedIdle = l, fixedIdle
 	if generation > f.generation {
 		f.generation = generation
 		for _, id := range m.envIDs() {
 			if e := m.envs[id]; e.fn == fn && !e.draining && e.state != StateStopping {
-				f.credit++
+				if e.provision == nil {
+					f.credit++
+				}
 				m.retire(id, Replaced)
 			}
 		}
+		for pool := range Pool(modelPools) {
+			if pr := f.pools[pool]; pr != nil && pr.target > 0 {
+				m.allocate(pr, 0)
+			}
+		}
 	}
-	for pool := range Pool(2) {
+	for pool := range Pool(modelPools) {
 		m.settle(fn, pool)
 	}
 }
@@ -189,7 +237,7 @@ func (m *model) remove(fn FuncID) {
 		return
 	}
 	f.live = false
-	for pool := range Pool(2) {
+	for pool := range Pool(modelPools) {
 		for _, req := range slices.Clone(m.waiters) {
 			if r := m.reqs[req]; r.fn == fn && r.pool == pool {
 				m.fail(req, Removed)
@@ -207,6 +255,11 @@ func (m *model) remove(fn FuncID) {
 		m.retire(id, Closing)
 	}
 	f.limits.Reserved = -1
+	for _, pr := range f.pools {
+		pr.target, pr.available, pr.status = 0, 0, Unallocated
+		pr.requests.resize(m.now, 0, 0)
+	}
+	m.filling = slices.DeleteFunc(m.filling, func(pr *modelProvision) bool { return pr.fn == fn })
 }
 
 func (m *model) invoke(fn FuncID, pool Pool, req ReqID) {
@@ -216,25 +269,49 @@ func (m *model) invoke(fn FuncID, pool Pool, req ReqID) {
 	}
 	m.settle(fn, pool)
 	m.reqs[req] = &modelReq{fn: fn, pool: pool, env: NoEnv}
-	m.place(req, m.opt.Grace > 0)
+	m.place(req, true)
 }
 
-func (m *model) place(req ReqID, grace bool) {
+// place finds a place for a request; a fresh one counts against the quotas of requests, and may wait.
+func (m *model) place(req ReqID, fresh bool) {
 	r := m.reqs[req]
+	grace := fresh && m.opt.Grace > 0
+	pr := m.funcs[r.fn].pools[r.pool]
+	if id := m.provisionedFor(r.fn, r.pool); id != NoEnv && (!fresh || m.opt.RequestRate == 0 || pr.requests.draw(m.now)) {
+		m.occupy(id, req)
+		return
+	}
+	quota, over := m.quota, FunctionInvocationRateLimitExceeded
+	if m.funcs[r.fn].limits.Reserved >= 0 {
+		quota, over = m.funcs[r.fn].requests, ReservedFunctionInvocationRateLimitExceeded
+	}
+	if !fresh || m.opt.RequestRate == 0 || quota.has(m.now) {
+		over = 0
+	}
 	limit := m.limit(r.fn)
-	idle := m.lastUsed(r.fn, r.pool)
-	if limit == 0 && idle != NoEnv {
+	idle := m.lastUsed(r.fn, r.pool, nil)
+	if fresh && over == 0 {
+		defer func() {
+			if m.reqs[req] != nil { // it was not throttled
+				quota.draw(m.now)
+			}
+		}()
+	}
+	if limit == 0 && over == 0 && idle != NoEnv {
 		m.occupy(idle, req)
 		return
 	}
 	free := m.countEnvs(func(e *modelEnv) bool {
 		return e.fn == r.fn && e.pool == r.pool && e.state == StateResponded && (!e.draining || limit != 0)
 	})
-	if grace && free > len(m.waitersOf(r.fn, r.pool)) {
+	if grace && over == 0 && free > len(m.waitersOf(r.fn, r.pool)) {
 		r.deadline = m.now + m.opt.Grace
 		m.waiters = append(m.waiters, req)
 		m.say(Decision{Kind: Wait, Func: r.fn, Pool: r.pool, Env: NoEnv, Req: req})
 		return
+	}
+	if limit == 0 {
+		limit = over
 	}
 	if limit == 0 && !m.draw(m.funcs[r.fn]) {
 		limit = FunctionInvocationRateLimitExceeded
@@ -244,20 +321,30 @@ func (m *model) place(req ReqID, grace bool) {
 		m.say(Decision{Kind: Throttle, Func: r.fn, Pool: r.pool, Env: NoEnv, Req: req, Reason: limit})
 		return
 	}
+	r.env = m.newEnv(r.fn, r.pool, req)
+	id := r.env
+	m.say(Decision{Kind: Start, Func: r.fn, Pool: r.pool, Env: id, Req: req, Spill: pr.spills()})
+	m.say(Decision{Kind: Wait, Func: r.fn, Pool: r.pool, Env: id, Req: req})
+}
+
+func (m *model) newEnv(fn FuncID, pool Pool, req ReqID) EnvID {
 	id := EnvID(len(m.envs))
 	if n := len(m.unused); n > 0 {
 		id, m.unused = m.unused[n-1], m.unused[:n-1]
 	}
-	m.envs[id] = &modelEnv{fn: r.fn, pool: r.pool, generation: m.funcs[r.fn].generation, state: StateStarting, req: req}
-	r.env = id
-	m.say(Decision{Kind: Start, Func: r.fn, Pool: r.pool, Env: id, Req: req})
-	m.say(Decision{Kind: Wait, Func: r.fn, Pool: r.pool, Env: id, Req: req})
+	m.envs[id] = &modelEnv{
+		fn: fn, pool: pool, generation: m.funcs[fn].generation, state: StateStarting, req: req,
+		life: m.opt.Lifetimes.draw(m.now, fn, m.started[fn]),
+	}
+	m.started[fn]++
+	return id
 }
 
-func (m *model) lastUsed(fn FuncID, pool Pool) EnvID {
+// lastUsed is the idle environment that became idle last, of an allocation, or of none.
+func (m *model) lastUsed(fn FuncID, pool Pool, of *modelProvision) EnvID {
 	best, order := NoEnv, -1
 	for id, e := range m.envs {
-		if e.fn == fn && e.pool == pool && e.state == StateIdle && e.order > order {
+		if e.fn == fn && e.pool == pool && e.provision == of && e.state == StateIdle && e.order > order {
 			best, order = id, e.order
 		}
 	}
@@ -275,7 +362,8 @@ func (m *model) occupy(id EnvID, req ReqID) {
 	e.req, r.env = req, id
 	if !e.broken {
 		e.state, r.running = StateInvoke, true
-		m.say(Decision{Kind: Assign, Func: e.fn, Pool: e.pool, Env: id, Req: req})
+		spill := e.provision == nil && m.funcs[e.fn].pools[e.pool].spills()
+		m.say(Decision{Kind: Assign, Func: e.fn, Pool: e.pool, Env: id, Req: req, Provisioned: e.provision != nil, Spill: spill})
 		return
 	}
 	m.reset(id)
@@ -288,34 +376,19 @@ func (m *model) reset(id EnvID) {
 	m.say(Decision{Kind: Reset, Func: e.fn, Pool: e.pool, Env: id, Req: e.req})
 }
 
-func (m *model) refill(f *modelFunc) {
-	gain := big.NewRat(int64(m.now-f.refilled), 1e9)
-	f.starts.Add(f.starts, gain.Mul(gain, big.NewRat(int64(f.limits.StartsPerSecond), 1)))
-	if full := big.NewRat(int64(f.limits.StartBurst), 1); f.starts.Cmp(full) > 0 {
-		f.starts = full
-	}
-	f.refilled = m.now
-}
-
 func (m *model) draw(f *modelFunc) bool {
 	if f.credit > 0 {
 		f.credit--
 		return true
 	}
-	m.refill(f)
-	one := big.NewRat(1, 1)
-	if f.starts.Cmp(one) < 0 {
-		return false
-	}
-	f.starts = new(big.Rat).Sub(f.starts, one)
-	return true
+	return f.starts.draw(m.now)
 }
 
 func (m *model) settle(fn FuncID, pool Pool) {
 	for {
 		waiters := m.waitersOf(fn, pool)
 		slots := m.countEnvs(func(e *modelEnv) bool { return e.fn == fn && e.pool == pool && e.state == StateResponded })
-		served := m.lastUsed(fn, pool) != NoEnv && m.limit(fn) == 0
+		served := m.lastUsed(fn, pool, nil) != NoEnv && m.limit(fn) == 0 || m.provisionedFor(fn, pool) != NoEnv
 		if len(waiters) == 0 || !served && len(waiters) <= slots {
 			return
 		}
@@ -332,7 +405,11 @@ func (m *model) ready(id EnvID) {
 	e := m.envs[id]
 	e.broken = false
 	if e.req == NoReq {
-		m.rest(id)
+		m.becomeIdle(e)
+		if e.provision != nil {
+			m.allocated(e.provision)
+		}
+		m.settle(e.fn, e.pool)
 		return
 	}
 	e.state, m.reqs[e.req].running = StateInvoke, true
@@ -342,13 +419,24 @@ func (m *model) ready(id EnvID) {
 // rest is for an environment that has no request any more.
 func (m *model) rest(id EnvID) {
 	e := m.envs[id]
-	if e.draining {
+	old := m.opt.Lifetimes.Age != (Span{}) && e.life.expires <= m.now
+	switch {
+	case e.draining:
 		m.stop(id, e.why)
-	} else {
-		m.idled++
-		e.state, e.since, e.order, e.suppressed = StateIdle, m.now, m.idled, false
+	case old && e.provision == nil:
+		m.stop(id, Recycled)
+	default:
+		m.becomeIdle(e)
+		if old && e.expired == 0 {
+			m.expire(e)
+		}
 	}
 	m.settle(e.fn, e.pool)
+}
+
+func (m *model) becomeIdle(e *modelEnv) {
+	m.idled++
+	e.state, e.since, e.order, e.suppressed = StateIdle, m.now, m.idled, false
 }
 
 func (m *model) stop(id EnvID, why Why) {
@@ -369,6 +457,10 @@ func (m *model) fail(req ReqID, cause Cause) {
 
 func (m *model) failed(id EnvID, cause Cause) {
 	e := m.envs[id]
+	if e.provision != nil {
+		m.provisionedFailed(id, cause)
+		return
+	}
 	lost := cause == StartError || cause == Lost
 	if cause == Lost && !e.draining {
 		m.funcs[e.fn].credit++
@@ -394,11 +486,14 @@ func (m *model) failed(id EnvID, cause Cause) {
 
 func (m *model) gone(id EnvID) {
 	e := m.envs[id]
-	if e.req != NoReq {
-		cause := Crash
-		if e.inInit() {
-			cause = StartError
-		}
+	cause := Crash
+	if e.inInit() {
+		cause = StartError
+	}
+	switch {
+	case e.provision != nil && e.state != StateStopping:
+		m.provisionedFailed(id, cause)
+	case e.req != NoReq:
 		m.fail(e.req, cause)
 	}
 	delete(m.envs, id)
@@ -430,16 +525,37 @@ func (m *model) wake() {
 		m.leaveQueue(req)
 		m.place(req, false)
 	}
-	for _, id := range m.envIDs() {
-		if at, ok := m.reapAt(id); ok && at <= m.now {
+	for _, pr := range slices.Clone(m.filling) {
+		m.fill(pr)
+	}
+	ids := m.envIDs()
+	slices.SortStableFunc(ids, func(a, b EnvID) int { return cmp.Compare(m.envs[a].life.expires, m.envs[b].life.expires) })
+	for _, id := range ids {
+		at, ok := m.reapAt(id)
+		switch e := m.envs[id]; {
+		case !ok || at > m.now:
+		case e.provision != nil:
+			m.expire(e)
+		case e.life.expires <= m.now:
+			m.stop(id, Recycled)
+		default:
 			m.stop(id, Idle)
 		}
 	}
 }
 
+// reapAt is when an idle environment's time has come.
 func (m *model) reapAt(id EnvID) (Time, bool) {
 	e := m.envs[id]
-	return e.since + m.funcs[e.fn].limits.IdleTimeout, e.state == StateIdle
+	f := m.funcs[e.fn]
+	if e.provision != nil {
+		return e.life.expires, e.state == StateIdle && e.expired == 0 && e.life.expires < math.MaxInt64
+	}
+	timeout := f.limits.IdleTimeout
+	if e.life.idleTimeout > 0 && !f.fixedIdle {
+		timeout = e.life.idleTimeout
+	}
+	return min(e.since+timeout, e.life.expires), e.state == StateIdle
 }
 
 // next is when Wake would have something to do.
@@ -452,6 +568,9 @@ func (m *model) next() (Time, bool) {
 		if at, ok := m.reapAt(id); ok {
 			times = append(times, at)
 		}
+	}
+	for _, pr := range m.filling {
+		times = append(times, m.fillsAt(pr))
 	}
 	if len(times) == 0 {
 		return 0, false

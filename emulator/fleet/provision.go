@@ -43,14 +43,20 @@ type provision struct {
 	live, ready, expired int32
 	inFlight             int32
 	idle                 list
-	// old are the expired environments, the first one to be retired first; some may be gone.
-	old []EnvID
+	// old are the expired environments, the first one to be retired first; some may be gone, and their EnvIDs be used again.
+	old []agedEnv
 	// requests is the quota of requests per second.
 	requests bucket
 	// failures in a row of environments that had no request; no environment starts before retryAt.
 	failures          int32
 	failedAt, retryAt Time
 	filling           bool // in Fleet.filling
+}
+
+// agedEnv is an environment and the end of its life, which tells it from later ones of the same EnvID.
+type agedEnv struct {
+	env     EnvID
+	expires Time
 }
 
 // count follows one environment through its states.
@@ -164,10 +170,11 @@ func (f *Fleet) allocate(p *pool, available int32, out []Decision) []Decision {
 func (f *Fleet) allocated(p *pool, out []Decision) []Decision {
 	pr := p.provision
 	for pr.expired > 0 && pr.serving() > pr.wanted() {
-		id := pr.old[0]
+		old := pr.old[0]
 		pr.old = pr.old[1:]
-		if e := &f.envs[id]; e.pool == p && e.expired && !e.draining && e.state != StateStopping {
-			out = f.retire(id, Recycled, out)
+		e := &f.envs[old.env]
+		if e.pool == p && e.expired && f.lives[old.env].expires == old.expires && !e.draining && e.state != StateStopping {
+			out = f.retire(old.env, Recycled, out)
 		}
 	}
 	if pr.status == InProgress && pr.serving() >= pr.target {
@@ -263,7 +270,7 @@ func (f *Fleet) expire(env EnvID, out []Decision) []Decision {
 	e.count(-1)
 	e.expired = true
 	e.count(+1)
-	e.pool.provision.old = append(e.pool.provision.old, env)
+	e.pool.provision.old = append(e.pool.provision.old, agedEnv{env, f.lives[env].expires})
 	return f.fill(e.pool, out)
 }
 

@@ -40,6 +40,7 @@ func runScript(t *testing.T, o Options, script string) *Fleet {
 var scriptOps = []string{
 	OpConfigure: "configure", OpRemove: "remove", OpClose: "close", OpInvoke: "invoke", OpStarted: "started", OpReady: "ready",
 	OpResponded: "responded", OpFreed: "freed", OpFailed: "failed", OpGone: "gone", OpAbandon: "abandon", OpWake: "wake",
+	OpProvision: "provision", OpCold: "cold",
 }
 
 func parseInput(t *testing.T, words []string, now Time) Input {
@@ -129,6 +130,12 @@ func describeOne(d Decision) string {
 	}
 	if d.Cold {
 		s += " cold"
+	}
+	if d.Provisioned {
+		s += " provisioned"
+	}
+	if d.Spill {
+		s += " spill"
 	}
 	if d.Reason != 0 {
 		s += " " + d.Reason.String()
