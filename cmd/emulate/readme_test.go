@@ -29,7 +29,7 @@ func TestREADMEConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"emulate.yaml": example, "hello/index.mjs": "export const handler = async () => ({})\n", "web/index.ts": "export const handler = async () => ({})\n",
-		"users/app.py": "def handler(event, context): pass\n", "layer/x": "",
+		"users/app.py": "def handler(event, context): pass\n", "layer/x": "", "reports/Dockerfile": "FROM scratch\n",
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
