@@ -17,6 +17,7 @@ import (
 func beEmulator() {
 	p := NewProcess(ProcessOptions{
 		TempDir: os.Getenv("SANDBOX_TEST_TEMP"), CacheDir: os.Getenv("SANDBOX_TEST_TEMP"), NoCgroups: os.Getenv("SANDBOX_TEST_EMULATOR") == "plain",
+		onlyV1: os.Getenv("SANDBOX_TEST_EMULATOR") == "v1",
 	})
 	out := newRecord()
 	s := spec(os.Getenv("SANDBOX_TEST_CODE"), out, "MODE", "family")
@@ -27,9 +28,13 @@ func beEmulator() {
 		return
 	}
 	fmt.Println("cgroup", p.host.cgroups)
+	fmt.Println("cpu", in.(*instance).slot.cpu.cgroup)
 	fmt.Println("watchdog", p.host.watchdog.process.Pid)
 	if os.Getenv("SANDBOX_TEST_FREEZE") != "" {
 		bufio.NewReader(os.Stdin).ReadString('\n')
+		if err := in.(*instance).LimitCPU(); err != nil {
+			fmt.Println("error", err)
+		}
 		if err := in.(*instance).Freeze(); err != nil {
 			fmt.Println("error", err)
 		}
@@ -41,7 +46,7 @@ func beEmulator() {
 // A SIGKILL of the emulator leaves nothing, within a second: no process, frozen or not, no folder, no cgroup. Signals to the terminal's group do
 // not reach the watchdog.
 func TestWatchdog(t *testing.T) {
-	for _, way := range []string{"all", "plain"} {
+	for _, way := range []string{"all", "v1", "plain"} {
 		for _, freeze := range []string{"", "1"} {
 			t.Run("cgroups="+way+",freeze="+freeze, func(t *testing.T) {
 				watchdogCase(t, way, freeze)
@@ -76,7 +81,8 @@ func watchdogCase(t *testing.T, way, freeze string) {
 	}()
 	pids := []string{out.await(t, "pid "), out.await(t, "child false ")}
 	setsid, group, watchdog := out.await(t, "child true "), out.await(t, "cgroup "), out.await(t, "watchdog ")
-	if group != "" {
+	cpu := out.await(t, "cpu ")
+	if group != "" || cpu != "" {
 		pids = append(pids, setsid)
 	}
 	if freeze != "" {
@@ -96,9 +102,9 @@ func watchdogCase(t *testing.T, way, freeze string) {
 				left = append(left, pid)
 			}
 		}
-		if group != "" {
-			if _, err := os.Stat(group); err == nil {
-				left = append(left, group)
+		for _, c := range []string{group, cpu} {
+			if _, err := os.Stat(c); c != "" && err == nil {
+				left = append(left, c)
 			}
 		}
 		return len(left) == 0
@@ -106,7 +112,7 @@ func watchdogCase(t *testing.T, way, freeze string) {
 	if took := time.Since(killed); took > time.Second {
 		t.Errorf("it took %v", took)
 	}
-	if group == "" {
+	if group == "" && cpu == "" {
 		// What Limits says.
 		if !alive(setsid) {
 			t.Error("a process in a session of its own ended too: Limits need not say that it does not")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -18,6 +19,10 @@ type host struct {
 	limits []string
 	// cgroups is the cgroup under which those of the environments stand, "" where cgroups are not permitted.
 	cgroups cgroup
+	// cpu is where their CPU time is limited.
+	cpu cpuGroups
+	// home is the cgroup in which the emulator itself is.
+	home cgroup
 
 	spawner  *spawner
 	exits    *exits
@@ -43,12 +48,13 @@ func openHost(o ProcessOptions, s *session) (_ *host, err error) {
 		return nil, err
 	}
 	h.spawner = startSpawner(!o.NoPrivateTmp)
-	if !o.NoCgroups {
-		h.cgroups = makeCgroup(s)
-	}
+	unlimited := h.findCgroups(o, filepath.Base(s.dir))
 	if h.watchdog, err = startWatchdog(h, s); err != nil && h.cgroups != "" {
-		h.cgroups.remove()
+		h.cgroups.removeTree()
 		h.cgroups = ""
+		if h.cpu.unified {
+			h.cpu, unlimited = cpuGroups{}, err.Error()
+		}
 		h.watchdog, err = startWatchdog(h, s)
 	}
 	if err != nil {
@@ -56,21 +62,44 @@ func openHost(o ProcessOptions, s *session) (_ *host, err error) {
 	}
 	var files unix.Rlimit
 	h.manyFiles = unix.Getrlimit(unix.RLIMIT_NOFILE, &files) == nil && files.Max > lambdaFiles
-	h.tellLimits(o)
-	return h, s.note(h.cgroups)
+	h.tellLimits(o, unlimited)
+	return h, s.note(h.cgroups, h.cpu)
 }
 
-func (h *host) tellLimits(o ProcessOptions) {
+// findCgroups finds out which cgroups are permitted, and why CPU time cannot be limited where it cannot.
+func (h *host) findCgroups(o ProcessOptions, name string) (unlimited string) {
+	if o.NoCgroups {
+		return "cgroups are not used, as asked"
+	}
+	lends := false
+	if !o.onlyV1 {
+		h.home, _ = cgroupOf(os.Getpid(), "")
+		h.cgroups, lends = makeCgroup(h.home, name, !o.NoCPULimit)
+	}
+	if o.NoCPULimit {
+		return "as asked"
+	}
+	h.cpu, unlimited = findCPU(h.spawner, h.cgroups, lends, name)
+	return unlimited
+}
+
+func (h *host) tellLimits(o ProcessOptions, unlimited string) {
 	switch {
 	case o.NoPrivateTmp:
 		h.limits = append(h.limits, "no private /tmp, as asked: handlers share the host's /tmp and /opt; TMPDIR names a folder of the environment's own")
 	case !h.private():
 		h.limits = append(h.limits, "no private /tmp: a mount namespace needs root (CAP_SYS_ADMIN); handlers share the host's /tmp and /opt; TMPDIR names a folder of the environment's own")
 	}
-	if h.cgroups == "" {
+	switch {
+	case h.cgroups == "" && h.cpu.prefix != "":
+		h.limits = append(h.limits, "no cgroup v2: frozen by SIGSTOP; a process that a handler starts by setsid is not frozen with its environment")
+	case h.cgroups == "":
 		h.limits = append(h.limits, "no cgroups: frozen by SIGSTOP; a process that a handler starts by setsid is neither frozen nor killed with its environment")
 	}
-	h.limits = append(h.limits, "no limits of memory, CPU or the size of /tmp: a process has those of this machine")
+	if unlimited != "" {
+		h.limits = append(h.limits, "CPU not limited: "+unlimited)
+	}
+	h.limits = append(h.limits, "no limits of memory or the size of /tmp: a process has those of this machine")
 }
 
 // private tells whether an environment has a /tmp of its own.
@@ -182,7 +211,7 @@ func (h *host) close() error {
 	if h.null != nil {
 		h.null.Close()
 	}
-	return errors.Join(append(errs, h.cgroups.removeTree())...)
+	return errors.Join(append(errs, h.cgroups.removeTree(), h.cpu.removeAll())...)
 }
 
 // newPipe makes a pipe whose reading end does not block.

@@ -15,8 +15,9 @@ import (
 type host struct {
 	// limits are the lines of Process.Limits.
 	limits []string
-	// cgroups is always "".
-	cgroups cgroup
+	// cgroups, home and cpu are always empty.
+	cgroups, home cgroup
+	cpu           cpuGroups
 
 	null     *os.File
 	watchdog *watchdog
@@ -30,7 +31,8 @@ func openHost(_ ProcessOptions, s *session) (*host, error) {
 	h := &host{null: null, limits: []string{
 		"no private /tmp: this system has no mount namespaces; handlers share the host's /tmp and /opt; TMPDIR names a folder of the environment's own",
 		"no cgroups: frozen by SIGSTOP; a process that a handler starts by setsid is neither frozen nor killed with its environment",
-		"no limits of memory, CPU or the size of /tmp: a process has those of this machine",
+		"no limits of memory or the size of /tmp: a process has those of this machine",
+		"CPU not limited: this system has no cgroups",
 		"no memory figures: how much a handler uses is not measured on this system",
 	}}
 	if h.watchdog, err = startWatchdog(h, s); err != nil {

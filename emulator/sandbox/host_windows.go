@@ -16,6 +16,7 @@ import (
 type host struct {
 	limits  []string
 	cgroups cgroup
+	cpu     cpuGroups
 	null    *os.File
 }
 
@@ -28,7 +29,8 @@ func openHost(_ ProcessOptions, _ *session) (*host, error) {
 		"no private /tmp: TMP and TEMP name a folder of the environment's own",
 		"not frozen between invokes: Windows has no signal for it",
 		"no process groups and no SIGTERM: a handler ends at once, and a process that it started may outlive it and the emulator",
-		"no limits of memory, CPU or the size of /tmp: a process has those of this machine",
+		"no limits of memory or the size of /tmp: a process has those of this machine",
+		"CPU not limited: this system has no cgroups",
 		"no memory figures: how much a handler uses is not measured on this system",
 		"the last output of an invoke may come after its END line",
 	}}, nil

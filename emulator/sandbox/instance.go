@@ -25,9 +25,10 @@ type instance struct {
 	exit lambda.Exit
 
 	// mu guards the process group's number: once reaped, it may be another's.
-	mu     sync.Mutex
-	reaped bool
-	frozen frozen
+	mu      sync.Mutex
+	reaped  bool
+	frozen  frozen
+	limited limited
 
 	// used is set by the one Stop or Reset that ends this instance; ended is closed when that has been done.
 	used  atomic.Bool
@@ -140,6 +141,7 @@ func (in *instance) terminate(ctx context.Context, grace time.Duration) {
 
 // bury kills everything, waits for the end, and hands over the last output.
 func (in *instance) bury(ctx context.Context) error {
+	lifted := in.liftCPU()
 	in.signal(sigKill)
 	timer := time.NewTimer(gone)
 	defer timer.Stop()
@@ -148,7 +150,7 @@ func (in *instance) bury(ctx context.Context) error {
 	case <-timer.C:
 		return fmt.Errorf("stop environment %s: process %d does not end", in.spec.Environment, in.child.pid)
 	}
-	if err := in.settle(); err != nil {
+	if err := errors.Join(lifted, in.settle()); err != nil {
 		return fmt.Errorf("stop environment %s: %w", in.spec.Environment, err)
 	}
 	return in.lastOutput(ctx)

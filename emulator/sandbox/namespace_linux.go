@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -133,59 +132,4 @@ func bindInto(tmp, path string) error {
 		unix.Close(fd)
 	}
 	return unix.Mount(path, target, "", unix.MS_BIND|unix.MS_REC, "")
-}
-
-// makeCgroup makes the cgroup of this emulator below the one in which it runs, and returns "" where that is not permitted or the kernel is too
-// old.
-func makeCgroup(s *session) cgroup {
-	parent := ownCgroup()
-	if parent == "" {
-		return ""
-	}
-	c, err := parent.child(filepath.Base(s.dir))
-	if err != nil {
-		return ""
-	}
-	for _, file := range []string{"cgroup.freeze", "cgroup.kill", "cgroup.events"} {
-		if unix.Access(string(c)+"/"+file, unix.R_OK) != nil && unix.Access(string(c)+"/"+file, unix.W_OK) != nil {
-			c.remove()
-			return ""
-		}
-	}
-	return c
-}
-
-// ownCgroup is the folder of the v2 cgroup in which this process runs.
-func ownCgroup() cgroup {
-	own, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return ""
-	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(own)) {
-		if path, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
-			return findCgroup(path, string(mounts))
-		}
-	}
-	return ""
-}
-
-// findCgroup finds the folder of the v2 cgroup path in a mountinfo table (proc_pid_mountinfo(5)).
-func findCgroup(path, mountinfo string) cgroup {
-	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
-	for line := range strings.Lines(mountinfo) {
-		before, after, ok := strings.Cut(line, " - ")
-		fields := strings.Fields(before)
-		if !ok || !strings.HasPrefix(after, "cgroup2 ") || len(fields) < 5 {
-			continue
-		}
-		root, point := unescape.Replace(fields[3]), unescape.Replace(fields[4])
-		if rest, ok := strings.CutPrefix(path, strings.TrimSuffix(root, "/")); ok {
-			return cgroup(filepath.Join(point, rest))
-		}
-	}
-	return ""
 }

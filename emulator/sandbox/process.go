@@ -24,8 +24,13 @@ type ProcessOptions struct {
 	// NoPrivateTmp lets handlers see the host's own /tmp and /opt, even where a mount namespace is permitted; TMPDIR leads to the environment's folder.
 	// A handler that talks to a socket in the host's /tmp needs it.
 	NoPrivateTmp bool
-	// NoCgroups keeps off cgroups even where they are permitted: process groups and signals do their work.
+	// NoCgroups keeps off cgroups even where they are permitted: process groups and signals do their work, and CPU time is not limited.
 	NoCgroups bool
+	// NoCPULimit lets handlers have all CPU time and see all CPUs of this machine, whatever their memory buys on Lambda.
+	NoCPULimit bool
+
+	// onlyV1 keeps off cgroup v2, so that tests see what a machine without it does.
+	onlyV1 bool
 }
 
 // Process is the lambda.Executor that runs every environment as a process group on this machine.
@@ -99,7 +104,7 @@ func (p *Process) openOnce() error {
 		return errors.Join(fmt.Errorf("prepare the process executor: %w", err), session.close())
 	}
 	p.session, p.host = session, host
-	p.slots = &slots{dir: session.dir, cgroups: host.cgroups}
+	p.slots = &slots{dir: session.dir, cgroups: host.cgroups, cpu: host.cpu}
 	return nil
 }
 
@@ -141,6 +146,9 @@ func (p *Process) enter() error {
 func (p *Process) launch(ctx context.Context, spec lambda.Spec, slot *slot) (*instance, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
+	}
+	if slot.cpus = 0; !p.options.NoCPULimit {
+		slot.cpus = visibleCPUs(spec.Function.MemoryMB)
 	}
 	l, err := p.plan(ctx, spec, slot)
 	if err != nil {

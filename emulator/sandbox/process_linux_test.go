@@ -131,7 +131,9 @@ exec sleep 1000
 func permitted(t testing.TB, p *Process, limit string) bool {
 	t.Helper()
 	said := strings.Contains(strings.Join(p.Limits(), "\n"), limit)
-	has := map[string]bool{"no private /tmp": p.host.private(), "no cgroups": p.host.cgroups != ""}[limit]
+	has := map[string]bool{
+		"no private /tmp": p.host.private(), "no cgroups": p.host.cgroups != "", "CPU not limited": p.host.cpu != cpuGroups{},
+	}[limit]
 	if said == has {
 		t.Errorf("Limits say %q: %v", limit, said)
 	}
@@ -440,20 +442,26 @@ func TestProbeOfAHangingInterpreter(t *testing.T) {
 
 func TestFindCgroup(t *testing.T) {
 	const table = `30 1 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw
+33 30 0:31 / /sys/fs/cgroup/cpuset rw,relatime - cgroup cgroup rw,cpuset
+34 30 0:32 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:7 - cgroup cgroup rw,cpu,cpuacct
 41 31 0:38 / /sys/fs/cgroup/uni\040fied rw,relatime shared:9 - cgroup2 cgroup2 rw
 `
 	for _, test := range []struct {
-		path, table string
-		want        cgroup
+		path, table, controller string
+		want                    cgroup
 	}{
-		{"/", table, "/sys/fs/cgroup/uni fied"},
-		{"/user.slice/x.scope", table, "/sys/fs/cgroup/uni fied/user.slice/x.scope"},
-		{"/docker/abc/x", "41 31 0:38 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n", "/sys/fs/cgroup/x"},
-		{"/other", "41 31 0:38 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n", ""},
-		{"/", "30 1 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n", ""},
+		{"/", table, "", "/sys/fs/cgroup/uni fied"},
+		{"/user.slice/x.scope", table, "", "/sys/fs/cgroup/uni fied/user.slice/x.scope"},
+		{"/docker/abc/x", "41 31 0:38 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n", "", "/sys/fs/cgroup/x"},
+		{"/other", "41 31 0:38 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n", "", ""},
+		{"/", "30 1 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n", "", ""},
+		{"/x", table, "cpu", "/sys/fs/cgroup/cpu,cpuacct/x"},
+		{"/x", table, "cpuacct", "/sys/fs/cgroup/cpu,cpuacct/x"},
+		{"/x", table, "cpuset", "/sys/fs/cgroup/cpuset/x"},
+		{"/x", table, "memory", ""},
 	} {
-		if got := findCgroup(test.path, test.table); got != test.want {
-			t.Errorf("findCgroup(%q) = %q, want %q", test.path, got, test.want)
+		if got := findCgroup(test.path, test.table, test.controller); got != test.want {
+			t.Errorf("findCgroup(%q, %q) = %q, want %q", test.path, test.controller, got, test.want)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // session is the folder of one emulator's environments. Its lock file is locked as long as the emulator lives, so that the next one can tell a
-// leftover from a neighbour. The file's text is the path of the emulator's cgroup.
+// leftover from a neighbour. The file's lines are the path of the emulator's cgroup, and how those of its environments' CPU groups begin.
 type session struct {
 	dir  string
 	lock *os.File
@@ -39,9 +39,9 @@ func openSession(temp string) (*session, error) {
 	}
 }
 
-// note keeps the cgroup's path for the sweep of a later emulator.
-func (s *session) note(c cgroup) error {
-	_, err := s.lock.WriteString(string(c))
+// note keeps the cgroups' paths for the sweep of a later emulator.
+func (s *session) note(c cgroup, g cpuGroups) error {
+	_, err := s.lock.WriteString(string(c) + "\n" + g.prefix)
 	return err
 }
 
@@ -66,12 +66,18 @@ func sweep(temp string, now time.Time) {
 		if !claim(path) {
 			continue
 		}
-		if c := cgroup(text); strings.HasPrefix(filepath.Base(string(c)), sessionPrefix) {
-			c.removeTree()
+		groups, cpu, _ := strings.Cut(string(text), "\n")
+		if isSession(groups) {
+			cgroup(groups).removeTree()
+		}
+		if isSession(cpu) {
+			cpuGroups{prefix: cpu}.removeAll()
 		}
 		removeAll(dir)
 	}
 }
+
+func isSession(path string) bool { return strings.HasPrefix(filepath.Base(path), sessionPrefix) }
 
 // removeAll is os.RemoveAll for a folder in which a handler may have taken away permissions.
 func removeAll(dir string) error {

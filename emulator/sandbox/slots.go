@@ -10,10 +10,13 @@ import (
 	"sync"
 )
 
-// slot is what an environment has on this machine beside its processes: the folder that is its /tmp, and its cgroup.
+// slot is what an environment has on this machine beside its processes: the folder that is its /tmp, and its cgroups.
 type slot struct {
 	tmp    string
 	cgroup cgroup
+	cpu    cpuGroup
+	// cpus is the number of CPUs that the next process sees, 0 for all.
+	cpus int
 	// namespace is a descriptor of the mount namespace that shows tmp as /tmp, 0 before the first start and where none is used. It stays for the
 	// next start: the end of a namespace makes the last process in it wait for all processors before its own end is told.
 	namespace int
@@ -26,6 +29,7 @@ type slot struct {
 type slots struct {
 	dir     string
 	cgroups cgroup
+	cpu     cpuGroups
 
 	mu   sync.Mutex
 	next int
@@ -58,8 +62,13 @@ func (s *slots) get() (*slot, error) {
 		return nil, err
 	}
 	var err error
-	sl.cgroup, err = s.cgroups.child(name)
-	return sl, err
+	if sl.cgroup, err = s.cgroups.child(name); err == nil {
+		sl.cpu, err = s.cpu.child(name, sl.cgroup)
+	}
+	if err != nil {
+		return nil, errors.Join(err, sl.remove())
+	}
+	return sl, nil
 }
 
 // put takes back a slot whose processes have been buried, or never were.
@@ -103,7 +112,7 @@ func (sl *slot) closeNamespace() {
 
 func (sl *slot) remove() error {
 	sl.closeNamespace()
-	if err := errors.Join(sl.cgroup.remove(), removeAll(sl.tmp)); err != nil {
+	if err := errors.Join(sl.cgroup.remove(), sl.cpu.remove(), removeAll(sl.tmp)); err != nil {
 		return fmt.Errorf("remove a sandbox: %w", err)
 	}
 	return nil

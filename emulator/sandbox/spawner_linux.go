@@ -19,6 +19,14 @@ type spawner struct {
 	files     files
 	// lost says that the thread did not come back: whatever it starts would stand in another environment's view.
 	lost error
+
+	// home is the group of the emulator in the cpu hierarchy of cgroup v1, to which the thread comes back after each start; "" where CPU time is
+	// not limited there.
+	home cgroup
+	// cpus are this machine's; pinned says that the thread does not have them all, turn counts how often it had other ones.
+	cpus   []int
+	pinned bool
+	turn   int
 }
 
 func startSpawner(private bool) *spawner {
@@ -43,6 +51,7 @@ func (s *spawner) run(private bool, ready chan<- struct{}) {
 	}
 	defer close(s.done)
 	s.files = ownFiles()
+	s.cpus = ownCPUs()
 	if private {
 		s.namespace = baseNamespace()
 	}
@@ -58,22 +67,44 @@ func (s *spawner) run(private bool, ready chan<- struct{}) {
 
 // start makes a process on the spawner's thread, in a view of its own where l asks for one.
 func (s *spawner) start(l *launch, attr *syscall.ProcAttr) (pid int, err error) {
+	s.do(func() { pid, err = s.startInGroup(l, attr) })
+	return pid, err
+}
+
+// do lets the spawner's thread call f.
+func (s *spawner) do(f func()) {
 	finished := make(chan struct{})
 	s.work <- func() {
 		defer close(finished)
-		if l.view.none() {
-			pid, err = s.files.forkExec(l.path, l.args, attr)
-			return
-		}
-		pid, err = s.startInView(l, attr)
+		f()
 	}
 	<-finished
+}
+
+// startInGroup makes a process in the slot's CPU group, which sees the slot's number of CPUs.
+func (s *spawner) startInGroup(l *launch, attr *syscall.ProcAttr) (pid int, err error) {
+	if s.lost != nil {
+		return 0, s.lost
+	}
+	if err := s.pin(l.slot.cpus); err != nil {
+		return 0, err
+	}
+	if !l.slot.cpu.v1 {
+		return s.startInView(l, attr)
+	}
+	if err := s.join(l.slot.cpu); err != nil {
+		return 0, fmt.Errorf("enter a cgroup: %w", err)
+	}
+	pid, err = s.startInView(l, attr)
+	if back := s.goHome(); back != nil {
+		s.lost = fmt.Errorf("leave the cgroup of an earlier environment: %w", back)
+	}
 	return pid, err
 }
 
 func (s *spawner) startInView(l *launch, attr *syscall.ProcAttr) (pid int, err error) {
-	if s.lost != nil {
-		return 0, s.lost
+	if l.view.none() {
+		return s.files.forkExec(l.path, l.args, attr)
 	}
 	if err = s.enterView(l); err == nil {
 		pid, err = s.files.forkExec(l.path, l.args, attr)

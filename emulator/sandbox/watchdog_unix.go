@@ -25,7 +25,7 @@ type watchdog struct {
 	pipe *os.File
 }
 
-// startWatchdog starts it in the emulator's own cgroup, where there is one, beside those of the environments.
+// startWatchdog starts it in a cgroup of its own, where there are any, beside those of the environments.
 func startWatchdog(h *host, s *session) (*watchdog, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -33,13 +33,18 @@ func startWatchdog(h *host, s *session) (*watchdog, error) {
 	}
 	defer r.Close()
 	sys := &syscall.SysProcAttr{Setsid: true}
-	done, err := intoCgroup(sys, h.cgroups)
+	group, err := h.cgroups.child("watchdog")
+	if err != nil {
+		w.Close()
+		return nil, err
+	}
+	done, err := intoCgroup(sys, group)
 	if err != nil {
 		w.Close()
 		return nil, err
 	}
 	defer done()
-	p, err := os.StartProcess("/bin/sh", []string{"sh", "-c", watchdogScript, "emulate-watchdog", string(h.cgroups), s.dir}, &os.ProcAttr{
+	p, err := os.StartProcess("/bin/sh", []string{"sh", "-c", watchdogScript, "emulate-watchdog", string(h.cgroups), s.dir, h.cpu.prefix, string(h.home)}, &os.ProcAttr{
 		Dir: "/", Env: []string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin"}, Files: []*os.File{r, h.null, h.null}, Sys: sys,
 	})
 	if err != nil {

@@ -39,6 +39,17 @@ func main() {
 				fmt.Println("tick")
 			}
 		}
+	case "busy":
+		// Two threads that want all CPU time.
+		runtime.GOMAXPROCS(2)
+		fmt.Println("pid", os.Getpid())
+		for range 2 {
+			go func() {
+				for {
+				}
+			}()
+		}
+		wait()
 	case "echo":
 		// Answers each line of a FIFO on standard output.
 		f, err := os.OpenFile(os.Getenv("FIFO"), os.O_RDWR, 0)
