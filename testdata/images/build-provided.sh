@@ -7,10 +7,10 @@ config=("${build_config[@]}" "ENV PATH=/usr/local/go/bin:/usr/local/rust/bin:/va
 uses() { go version; rustc --version 2>/dev/null || true; }
 
 fill() {
-	local root=$1 sysroot name
+	local root=$1 sysroot
 	fill_build "$root"
 	mkdir -p "$root/usr/local/go"
-	for name in bin lib pkg src VERSION go.env; do cp -r "$(go env GOROOT)/$name" "$root/usr/local/go/"; done
+	tar -C "$(go env GOROOT)" --exclude=testdata --exclude='*_test.go' -c bin lib pkg src VERSION go.env | tar -C "$root/usr/local/go" --no-same-owner -x
 	sysroot=$(rust_toolchain) || return 0
 	mkdir -p "$root/usr/local/rust/bin"
 	cp "$sysroot"/bin/{cargo,rustc} "$root/usr/local/rust/bin/"

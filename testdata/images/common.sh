@@ -55,7 +55,6 @@ check_runtime() {
 # Build images.
 
 build_packages="binutils bzip2 curl file g++ gcc git gzip libc6-dev make mawk patch pkg-config tar unzip xz-utils zip"
-python_build_packages="python3 python3-dev python3-pip python3-venv"
 build_config=("${runtime_config[@]}" 'CMD ["/bin/bash"]')
 
 # fill_build ROOT is fill_base with the links that Debian's alternatives system makes.
@@ -80,17 +79,10 @@ compile_python() {
 	chroot "$root" /usr/bin/python3 -m compileall -q -j 2 -x '/(test|tests|idlelib|turtledemo)/' /usr/lib/python3.11 /usr/lib/python3 "$@"
 }
 
-# fill_build_python ROOT lets pip install: in AWS's images the interpreter is no one else's.
-fill_build_python() {
-	local root=$1 name
-	rm -f "$root"/usr/lib/python3*/EXTERNALLY-MANAGED
-	for name in python python3 python3.11; do ln -s /usr/bin/python3.11 "$root/var/lang/bin/$name"; done
-	ln -s /usr/bin/pip3 "$root/var/lang/bin/pip"
-	compile_python "$root"
-}
-
-check_build_python() {
-	inside "$1" bash -c 'cd /tmp && pip --version && python3 -m venv v && v/bin/pip --version && python3-config --includes' >/dev/null || wrong "its Python cannot install packages"
+# fill_python ROOT gives the interpreter its names.
+fill_python() {
+	local name
+	for name in python python3 python3.11; do ln -s /usr/bin/python3.11 "$1/var/lang/bin/$name"; done
 }
 
 # The host's Node, where that is one program, else Debian's.

@@ -18,7 +18,7 @@ fill() {
 		# shellcheck disable=SC2086
 		cp -r "$installed"/$name "$root/var/runtime/"
 	done
-	for name in python python3 python3.11; do ln -s /usr/bin/python3.11 "$root/var/lang/bin/$name"; done
+	fill_python "$root"
 	compile_python "$root" /var/runtime
 }
 
