@@ -85,6 +85,6 @@ func (d *dialer) newClient() (*client.Client, error) {
 func isTLS(err error) bool {
 	var cert *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
-	return errors.As(err, &cert) || errors.As(err, &record) || errors.As(err, &alert)
+	var op *net.OpError
+	return errors.As(err, &cert) || errors.As(err, &record) || errors.As(err, &op) && op.Op == "remote error" // an alert of the other side
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 
@@ -90,7 +91,7 @@ func (e *Engine) noConnection(err error) Kind {
 	switch {
 	case errors.Is(err, os.ErrPermission), isTLS(err):
 		return NoPermission
-	case e.info.Name == "" && (errors.Is(err, fs.ErrNotExist) || errors.As(err, &dns) && dns.IsNotFound):
+	case e.info.Name == "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, exec.ErrNotFound) || errors.As(err, &dns) && dns.IsNotFound):
 		return Absent
 	}
 	return Stopped
@@ -140,6 +141,7 @@ var answers = []struct {
 	{"containerd.sock", Stopped},                  // the engine lives, what runs its containers does not
 	{"transport is closing", Stopped},             //
 	{"the client connection is closing", Stopped}, //
+	{"http request to an https server", NoPermission}, // it wants TLS
 	{"ttrpc: closed", Stopped},                    //
 }
 

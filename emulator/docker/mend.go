@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 )
@@ -23,7 +24,7 @@ func (e *Engine) mend(f *Error) string {
 	case Absent, Stopped:
 		return startIt(e.dial.at, f.Err) + " " + mendWithout
 	case NoPermission:
-		return permit(e.dial.at, f.Err) + " " + mendWithout
+		return permit(e.dial.at) + " " + mendWithout
 	case DiskFull:
 		return mendDisk
 	case ImageMissing:
@@ -64,6 +65,8 @@ func startIt(at address, err error) string {
 		}
 	}
 	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return "Install ssh."
 	case at.ssh != nil:
 		return fmt.Sprintf("See what `%s version` says.", strings.Join(at.ssh[:len(at.ssh)-2], " "))
 	case at.network == "tcp":
@@ -77,12 +80,12 @@ func startIt(at address, err error) string {
 }
 
 // permit says how an engine is made ours to use.
-func permit(at address, err error) string {
-	if isTLS(err) {
+func permit(at address) string {
+	switch {
+	case at.network == "tcp" && at.tls == nil:
+		return "It wants TLS: set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder of ca.pem, cert.pem and key.pem."
+	case at.network == "tcp":
 		return "Look at ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH (or the docker context's own), and whether the engine speaks TLS at this port."
-	}
-	if at.network != "unix" {
-		return "See what `docker version` says."
 	}
 	group := "docker"
 	if info, err := os.Stat(at.where); err == nil {

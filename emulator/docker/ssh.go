@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,7 +27,7 @@ type commandConn struct {
 	once     sync.Once
 	reaped   sync.Once
 	timer    *time.Timer
-	answered bool
+	answered atomic.Bool
 }
 
 // loginTakes is how long one login keeps the others waiting when the engine has nothing to say.
@@ -68,25 +69,33 @@ func startCommand(args []string, loggedIn func()) (*commandConn, error) {
 	return c, nil
 }
 
-// Read tells what ssh said where it ends before the engine answered.
+// Read gives what the engine says.
 func (c *commandConn) Read(p []byte) (int, error) {
 	n, err := c.out.Read(p)
-	if n > 0 && !c.answered {
-		c.answered = true
+	if n > 0 && !c.answered.Swap(true) {
 		c.login()
 	}
-	if err != nil && !c.answered && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, os.ErrClosed) {
-		return n, &dialError{c.ended()}
+	return n, c.explain(err)
+}
+
+// Write sends to the engine.
+func (c *commandConn) Write(p []byte) (int, error) {
+	n, err := c.in.Write(p)
+	return n, c.explain(err)
+}
+
+// explain tells what the command said, where it ended before the engine answered.
+func (c *commandConn) explain(err error) error {
+	if err == nil || c.answered.Load() || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, os.ErrClosed) {
+		return err
 	}
-	return n, err
+	return &dialError{c.ended()}
 }
 
 func (c *commandConn) login() {
 	c.timer.Stop()
 	c.once.Do(c.loggedIn)
 }
-
-func (c *commandConn) Write(p []byte) (int, error) { return c.in.Write(p) }
 
 // CloseWrite ends what goes to the engine; dial-stdio passes that on.
 func (c *commandConn) CloseWrite() error { return c.in.Close() }
