@@ -22,8 +22,8 @@ const (
 	minimalQuota = time.Millisecond
 )
 
-// cpuQuota is the CPU time that memory, in MB, buys in each window.
-func cpuQuota(memoryMB int) time.Duration {
+// quotaOf is the CPU time that memory, in MB, buys in each window.
+func quotaOf(memoryMB int) time.Duration {
 	return max(minimalQuota, cpuWindow*time.Duration(memoryMB)/oneCPU).Truncate(time.Microsecond)
 }
 
@@ -158,7 +158,7 @@ func (in *instance) LimitCPU() error {
 	if in.limited != unlimited || in.reaped {
 		return nil
 	}
-	if err := in.slot.cpu.limit(cpuQuota(in.spec.Function.MemoryMB)); err != nil {
+	if err := in.slot.cpu.limit(quotaOf(in.spec.Function.MemoryMB)); err != nil {
 		return fmt.Errorf("limit the CPU of environment %s: %w", in.spec.Environment, err)
 	}
 	in.limited = limitedNow

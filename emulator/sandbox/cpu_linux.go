@@ -40,7 +40,7 @@ func (s *spawner) tryCPU(groups cpuGroups, home cgroup) error {
 	if err != nil {
 		return fmt.Errorf("make a cgroup: %w", err)
 	}
-	err = g.limit(cpuQuota(oneCPU))
+	err = g.limit(quotaOf(oneCPU))
 	if err == nil {
 		s.do(func() {
 			s.home = home
@@ -53,21 +53,6 @@ func (s *spawner) tryCPU(groups cpuGroups, home cgroup) error {
 		s.do(func() { s.home = "" })
 	}
 	return err
-}
-
-// cpuGroupOf finds the group in which the CPU time of a process, such as a container's first, can be limited.
-func cpuGroupOf(pid int) (cpuGroup, error) {
-	c, err := cgroupOf(pid, cpuController)
-	if err != nil || c != "" {
-		return cpuGroup{cgroup: c, v1: true}, err
-	}
-	if c, err = cgroupOf(pid, ""); err != nil {
-		return cpuGroup{}, err
-	}
-	if c == "" || unix.Access(string(c)+"/cpu.max", unix.W_OK) != nil {
-		return cpuGroup{}, fmt.Errorf("limit the CPU of process %d: its cgroup %q has no cpu.max to write", pid, c)
-	}
-	return cpuGroup{cgroup: c}, nil
 }
 
 // join moves the spawner's thread into a group of cgroup v1, so that what it starts is there from the beginning. To move a process takes the kernel

@@ -19,12 +19,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestCPUQuota(t *testing.T) {
+func TestQuotaOf(t *testing.T) {
 	for memory, want := range map[int]time.Duration{
 		128: 1447 * time.Microsecond, 129: 1458 * time.Microsecond, 512: 5788 * time.Microsecond, 1769: 20 * time.Millisecond,
 		3008: 34007 * time.Microsecond, 10240: 115771 * time.Microsecond, 64: time.Millisecond,
 	} {
-		if got := cpuQuota(memory); got != want {
+		if got := quotaOf(memory); got != want {
 			t.Errorf("%d MB: %v, want %v", memory, got, want)
 		}
 	}
@@ -372,7 +372,7 @@ func TestCPULimitBelowALowerOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer above.remove()
-	if err := above.limit(cpuQuota(512)); err != nil {
+	if err := above.limit(quotaOf(512)); err != nil {
 		t.Fatal(err)
 	}
 	below, err := cpuGroups{prefix: filepath.Join(string(above.cgroup), "x")}.child("1", "")
@@ -381,7 +381,7 @@ func TestCPULimitBelowALowerOne(t *testing.T) {
 	}
 	defer below.remove()
 	for memory, want := range map[int]string{128: "1447\n", 1769: "-1\n"} {
-		if err := errors.Join(below.lift(), below.limit(cpuQuota(memory))); err != nil {
+		if err := errors.Join(below.lift(), below.limit(quotaOf(memory))); err != nil {
 			t.Errorf("%d MB: %v", memory, err)
 		}
 		if got := read(t, string(below.cgroup)+"/cpu.cfs_quota_us"); got != want {
@@ -398,7 +398,7 @@ func TestCPULimitOfV2(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := g.limit(cpuQuota(1024)); err != nil {
+	if err := g.limit(quotaOf(1024)); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(t, filepath.Join(dir, "cpu.max")); !strings.HasPrefix(got, "11577 20000") {
@@ -409,28 +409,6 @@ func TestCPULimitOfV2(t *testing.T) {
 	}
 	if got := read(t, filepath.Join(dir, "cpu.max")); !strings.HasPrefix(got, "max") {
 		t.Errorf("cpu.max has %q", got)
-	}
-}
-
-// A container's process is found in either version.
-func TestCPUGroupOf(t *testing.T) {
-	p := newProcess(t, ProcessOptions{})
-	if !permitted(t, p, "CPU not limited") {
-		return
-	}
-	out := newRecord()
-	in := start(t, p, spec(helperCode(t), out, "MODE", "sleep"))
-	pid, err := strconv.Atoi(out.await(t, "pid "))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := cpuGroupOf(pid)
-	if want := in.(*instance).slot.cpu; err != nil || got != want {
-		t.Errorf("%+v, %v; want %+v", got, err, want)
-	}
-	stop(t, in, 0)
-	if _, err := cpuGroupOf(pid); err == nil {
-		t.Error("a process that has ended has a group")
 	}
 }
 
