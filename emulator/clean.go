@@ -16,12 +16,12 @@ import (
 )
 
 // The labels of what emulators make in a container engine. Those of one emulator's own things lead to its session's folder, which is gone when the
-// emulator is; caches and built images outlive it.
+// emulator is; caches and built images (dockerbuild marks both) outlive it.
 const (
 	hostLabel   = "emulate.host"
 	folderLabel = "emulate.folder"
 	cacheLabel  = "emulate.cache"
-	imageLabel  = "emulate.image"
+	imageLabel  = "emulate.build"
 )
 
 // Removed is one thing that Clean removed.
