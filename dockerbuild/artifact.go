@@ -18,6 +18,8 @@ type Artifact struct {
 	Handler string
 	// SourceMaps says that the code has source maps to the user's own files: run node with --enable-source-maps.
 	SourceMaps bool
+	// Image is the reference or id of a function of package type Image, "" for any other; Dir is "" then. Digest is the image's id.
+	Image string
 	// Layers are the folders of the function's layers, in order, zip files unpacked.
 	Layers []string
 }

@@ -37,6 +37,7 @@ type box struct {
 	stream *docker.Stream
 	// shared says that the container sees this machine's files, at their own paths; else they are copied in and out.
 	shared bool
+	temp   string // the builds' own folder
 	// user is who commands run as, "uid:gid": their files belong to whoever runs the emulator.
 	user string
 	env  []string
@@ -181,7 +182,7 @@ func (b *boxes) create(ctx context.Context, s *boxSpec, marker string, mount boo
 	if err != nil {
 		return nil, err
 	}
-	box := &box{engine: s.engine, id: id, user: user, copied: map[string]string{}, gone: make(chan struct{})}
+	box := &box{engine: s.engine, id: id, temp: s.temp, user: user, copied: map[string]string{}, gone: make(chan struct{})}
 	if err := box.begin(ctx); err != nil {
 		box.close(ctx)
 		return nil, err

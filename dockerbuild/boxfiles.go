@@ -33,7 +33,7 @@ func (b *box) bring(ctx context.Context, c Command) error {
 		if same {
 			continue
 		}
-		if err := b.send(ctx, dir, false); err != nil {
+		if err := b.send(ctx, dir, within(dir, b.temp)); err != nil {
 			return err
 		}
 		b.mu.Lock()
@@ -98,7 +98,7 @@ func packTree(w io.Writer, dir string, all bool) error {
 			return nil
 		case err != nil:
 			return err
-		case d.IsDir() && p != dir && !all && skipDir(d.Name()):
+		case d.IsDir() && p != dir && !all && skipPath(p):
 			return fs.SkipDir
 		case p == dir || !d.IsDir() && !d.Type().IsRegular() && d.Type()&fs.ModeSymlink == 0:
 			return nil

@@ -187,23 +187,24 @@ func TestChoice(t *testing.T) {
 	inline := f.fn("ruby3.3", "index.handler", "")
 	inline.Code = config.Code{Inline: "x"}
 	image := f.fn("", "", "py")
+	image.Image.Context = filepath.Join(f.dir, "nowhere")
 	image.PackageType = "Image"
 	method := f.fn("nodejs20.x", "app.handler", "py")
-	method.Code.BuildMethod = "rust-cargolambda"
+	method.Code.BuildMethod = "maven"
 	tests := []struct {
 		fn   *config.Function
 		want string
 	}{
-		{f.fn("java21", "a.B", "py"), "build of function fn failed:\nruntime java21 needs the container executor, which is not built yet\n" +
-			"Without containers, provided.*, nodejs* and python* functions run."},
-		{image, "build of function fn failed:\na function of package type Image needs the container executor, which is not built yet"},
+		{f.fn("java21", "a.B", "py"), "build of function fn failed:\nruntime java21 runs in containers only\nServe it with --executor docker."},
+		{image, "docker build of function fn failed:\nread the Dockerfile: open " + f.dir + "/nowhere/Dockerfile: no such file or directory\n" +
+			"Mend the context and the Dockerfile's path."},
 		{f.fn("provided.al2023", "", "plain"), "find bootstrap of function fn failed:\n" + f.dir + "/plain/bootstrap is not executable\nRun: chmod +x bootstrap"},
-		{f.fn("provided.al2023", "", "empty"), "find bootstrap of function fn failed:\nneither an executable bootstrap nor a Go package is in " + f.dir + "/empty\n" +
-			"Runtime provided.al2023 runs the file bootstrap of the code's folder; a folder with a Go main package is built into one."},
+		{f.fn("provided.al2023", "", "empty"), "find bootstrap of function fn failed:\nneither an executable bootstrap nor a Go package nor a Cargo.toml is in " + f.dir + "/empty\n" +
+			"Runtime provided.al2023 runs the file bootstrap of the code's folder; a folder with a Go main package or a Rust program is built into one."},
 		{f.fn("python3.12", "app.handler", "nowhere"), "open code of function fn failed:\nno such file or directory: " + f.dir + "/nowhere\n" +
 			"Mend CodeUri (or dir) of the function, or make the folder."},
 		{inline, "write inline code of function fn failed:\ninline code is for nodejs and python functions only, not for ruby3.3"},
-		{method, "build of function fn failed:\nBuildMethod rust-cargolambda is not known\nKnown are go1.x, makefile, esbuild, and a runtime's own name."},
+		{method, "build of function fn failed:\nBuildMethod maven is not known\nKnown are go1.x, makefile, esbuild, python-uv, rust-cargolambda, dockerfile, compose, native, and a runtime's own name."},
 	}
 	for _, tt := range tests {
 		if got := f.fails(tt.fn).Error(); got != tt.want {

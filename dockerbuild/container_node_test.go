@@ -8,10 +8,11 @@ import (
 	"testing"
 )
 
-// inImage runs a command in a container of the test's image, with the artifact where Lambda has it. The engine's own client is the witness.
-func (f *fixture) inImage(a *Artifact, args ...string) string {
+// inImage runs a command in a container of a runtime image, with the artifact where Lambda has it. The engine's own client is the witness.
+func (f *fixture) inImage(image string, a *Artifact, args ...string) string {
 	f.Helper()
-	docker := []string{"docker", "run", "--rm", "--label", "emulate.test=dockerbuild", "--network", "none", "-v", a.Dir + ":/var/task:ro", "-w", "/var/task", "--entrypoint", args[0], testImage()}
+	docker := []string{"docker", "run", "--rm", "--label", "emulate.test=dockerbuild", "--network", "none", "-v", a.Dir + ":/var/task:ro", "-w", "/var/task", "--entrypoint", args[0],
+		"public.ecr.aws/lambda/" + image}
 	out, err := exec.Command(docker[0], append(docker[1:], args[1:]...)...).CombinedOutput()
 	if err != nil {
 		f.Fatalf("%v: %v\n%s", args, err, out)
@@ -54,7 +55,7 @@ module.exports = () => "this machine's";
 	fn := f.boxed("nodejs20.x", "src/app.handler", "fn")
 	a := f.build(fn)
 	f.self(a)
-	if got := f.inImage(a, "node", "-e", answer, "/var/task/src/app.js"); got != "[true,false]" {
+	if got := f.inImage("nodejs:20", a, "node", "-e", answer, "/var/task/src/app.js"); got != "[true,false]" {
 		t.Errorf("answer %s", got)
 	}
 	f.sees(a, "fn/package.json")
@@ -82,7 +83,7 @@ export const word: string = "shared";
 	a := f.build(fn)
 	f.self(a)
 	const want = `[true,"shared","data","number"]`
-	if got := f.inImage(a, "node", "-e", answer, "/var/task/app.js"); got != want {
+	if got := f.inImage("nodejs:20", a, "node", "-e", answer, "/var/task/app.js"); got != want {
 		t.Errorf("answer %s", got)
 	}
 	fn.Code.BuildMethod, fn.Code.BuildProperties = "esbuild", map[string]any{"External": []any{"kind-of"}, "EntryPoints": []any{"app.ts"}}
@@ -91,7 +92,7 @@ export const word: string = "shared";
 	if err := os.WriteFile(filepath.Join(b.Dir, "data.txt"), []byte("data\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.inImage(b, "node", "-e", answer, "/var/task/app.js"); got != want {
+	if got := f.inImage("nodejs:20", b, "node", "-e", answer, "/var/task/app.js"); got != want {
 		t.Errorf("answer of one file: %s", got)
 	}
 	if _, err := os.Stat(filepath.Join(b.Dir, "node_modules", "is-number")); err == nil {
@@ -126,7 +127,7 @@ NAPI_MODULE_INIT() {
 	fn := f.boxed("nodejs20.x", "app.handler", "fn")
 	a := f.build(fn)
 	f.self(a)
-	if got := f.inImage(a, "node", "-e", answer, "/var/task/app.js"); got != `"native"` {
+	if got := f.inImage("nodejs:20", a, "node", "-e", answer, "/var/task/app.js"); got != `"native"` {
 		t.Errorf("answer %s", got)
 	}
 	f.write("-- fn/addon/addon.c --\nint broken( {\n")
@@ -217,7 +218,7 @@ __metadata:
 			fn := f.boxed("nodejs20.x", "app.handler", dir)
 			a := f.build(fn)
 			f.self(a)
-			if got := f.inImage(a, "node", "-e", answer, "/var/task/app.js"); got != `"7.0.0"` {
+			if got := f.inImage("nodejs:20", a, "node", "-e", answer, "/var/task/app.js"); got != `"7.0.0"` {
 				t.Errorf("answer %s", got)
 			}
 			if _, err := os.Stat(filepath.Join(a.Dir, "node_modules", "kind-of")); err == nil {

@@ -10,14 +10,6 @@ import (
 	"example.com/emulate/emulator/config"
 )
 
-// testImage is the build image of the tests: a stand-in for AWS's.
-func testImage() string {
-	if ref := os.Getenv("EMULATE_TEST_BUILD_IMAGE"); ref != "" {
-		return ref
-	}
-	return "public.ecr.aws/sam/build-provided.al2023"
-}
-
 // newBoxed is a fixture whose functions are built in containers.
 func newBoxed(t *testing.T, files string) *fixture {
 	f := newFixture(t, files)
@@ -46,11 +38,10 @@ func (f *fixture) boxedBuilder(change func(*Options)) *Builder {
 	return b
 }
 
-// boxed is a function that is built in the test's image.
+// boxed is a function that is built in AWS's build image of its runtime, or the stand-in that has its name.
 func (f *fixture) boxed(runtime, handler, dir string) *config.Function {
 	fn := f.fn(runtime, handler, dir)
 	fn.Architecture = "x86_64"
-	fn.Container.BuildImage = testImage()
 	return fn
 }
 

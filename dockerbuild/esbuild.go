@@ -49,7 +49,7 @@ func (j *job) typescript(ctx context.Context, entry string) (*Artifact, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.tree, err = treeDigest(j.dir); err != nil {
+	if b.tree, err = j.treeDigest(j.dir); err != nil {
 		return nil, fmt.Errorf("read code: %w", err)
 	}
 	b.options.Outbase = j.dir

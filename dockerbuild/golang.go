@@ -135,6 +135,19 @@ func binaryDigest(path string) (string, error) {
 	if magic, _ := r.Peek(8); string(magic) == "!<arch>\n" {
 		return "", errors.New("the package is not a main package")
 	}
+	return readerDigest(r)
+}
+
+func fileDigest(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return readerDigest(f)
+}
+
+func readerDigest(r io.Reader) (string, error) {
 	h := sha256.New()
 	if _, err := io.Copy(h, r); err != nil {
 		return "", err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 )
 
 // makefile runs make build-<LogicalID> as SAM does: in a copy of the code's folder (without .git and .aws-sam), since a makefile may write beside
@@ -16,9 +15,12 @@ func (j *job) makefile(ctx context.Context) (*Artifact, error) {
 	if target == "" {
 		target = "build-" + j.fn.LogicalID
 	}
+	if err := j.tools(ctx); err != nil {
+		return nil, err
+	}
 	a := &Artifact{Inputs: []string{j.dir}}
 	var err error
-	a.Dir, a.Digest, a.Cached, err = j.fromTree(ctx, "make", hash(target, toolState("make")), func(tmp string) error {
+	a.Dir, a.Digest, a.Cached, err = j.fromTree(ctx, "make", hash(target, j.toolState("make"), fmt.Sprint(j.lambda), j.goarch), func(tmp string) error {
 		return j.make(ctx, target, tmp)
 	})
 	if err != nil {
@@ -36,10 +38,11 @@ func (j *job) make(ctx context.Context, target, artifacts string) error {
 	if err := copyTree(j.dir, scratch, true); err != nil {
 		return fmt.Errorf("copy code: %w", err)
 	}
-	err = j.tool(ctx, "make "+target, "Install make.", Command{Dir: scratch, Args: []string{"make", target}, Env: []string{"ARTIFACTS_DIR=" + artifacts}})
+	err = j.tool(ctx, "make "+target, "Install make.", Command{Dir: scratch, Args: []string{"make", target}, Env: []string{"ARTIFACTS_DIR=" + inside(artifacts)},
+		Reads: append([]string{scratch}, j.roots()...), Writes: []string{artifacts}})
 	var failed *Error
 	if errors.As(err, &failed) {
-		failed.Output = excerpt(strings.NewReplacer(scratch, ".", artifacts, "$ARTIFACTS_DIR").Replace(failed.Output))
+		failed.Output = excerpt(relativeTo(artifacts, "$ARTIFACTS_DIR", relativeTo(scratch, ".", failed.Output)))
 	}
 	if err != nil {
 		return err

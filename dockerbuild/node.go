@@ -43,8 +43,12 @@ func (j *job) node(ctx context.Context) (*Artifact, error) {
 // fromTree makes a cache entry from the code's folder, named by what the folder holds. If the folder changes meanwhile it starts over: an entry
 // must never hold other code than its name says.
 func (j *job) fromTree(ctx context.Context, kind, settings string, fill func(tmp string) error) (dir, digest string, cached bool, err error) {
+	return j.fromTrees(ctx, kind, settings, []string{j.dir}, fill)
+}
+
+func (j *job) fromTrees(ctx context.Context, kind, settings string, trees []string, fill func(tmp string) error) (dir, digest string, cached bool, err error) {
 	for range 5 {
-		tree, err := treeDigest(j.dir)
+		tree, err := j.treeDigest(trees...)
 		if err != nil {
 			return "", "", false, fmt.Errorf("read code: %w", err)
 		}
@@ -55,7 +59,7 @@ func (j *job) fromTree(ctx context.Context, kind, settings string, fill func(tmp
 			if err := fill(tmp); err != nil {
 				return err
 			}
-			if after, err := treeDigest(j.dir); err != nil || after != tree {
+			if after, err := j.treeDigest(trees...); err != nil || after != tree {
 				return errors.Join(errChanged, err)
 			}
 			return nil

@@ -11,52 +11,74 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+
+	"example.com/emulate/emulator/docker"
 )
 
-// python runs Python from the user's own folder. What requirements.txt asks for and the folder does not hold is installed into the cache.
+// python runs Python from the user's own folder. What its requirements ask for and the folder does not hold is installed into the cache. For Lambda the
+// artifact is complete: the code and the packages in one folder, as AWS wants them.
 func (j *job) python(ctx context.Context) (*Artifact, error) {
-	a, err := j.inPlace("python")
+	reqs, err := j.requirements()
 	if err != nil {
 		return nil, err
 	}
-	reqs, err := readRequirements(filepath.Join(j.dir, "requirements.txt"))
-	if err != nil {
-		return nil, fmt.Errorf("read requirements: %w", err)
+	if reqs == nil || !j.lambda && reqs.satisfied(j.dir) {
+		a, err := j.inPlace("python")
+		if err == nil && reqs != nil {
+			a.Inputs = outermost(append(a.Inputs, reqs.files...))
+		}
+		return a, err
 	}
-	a.Inputs = outermost(append(a.Inputs, reqs.files...))
-	if reqs.satisfied(j.dir) {
-		return a, nil
-	}
-	py, err := j.interpreter(ctx)
-	if err != nil {
+	if err := j.tools(ctx); err != nil {
 		return nil, err
 	}
-	key := hash("pip 1", reqs.text, py.version, runtime.GOOS, runtime.GOARCH)
+	version := j.toolState("python3") + j.fn.Runtime + j.goarch
+	var py *python
+	if !j.inContainer() {
+		if py, err = j.interpreter(ctx); err != nil {
+			return nil, err
+		}
+		version = py.version + fmt.Sprint(j.lambda, j.fn.Runtime, j.goarch)
+	}
+	key, fresh := hash("python 2", reqs.kind, reqs.text, version, j.system(), runtime.GOARCH), false
 	dir, err := j.store.put(ctx, "pip", key, func(tmp string) error {
-		a.Cached = false
-		return j.pip(ctx, py, tmp)
+		fresh = true
+		if py == nil {
+			if py, err = j.interpreter(ctx); err != nil {
+				return err
+			}
+		}
+		return j.installPython(ctx, py, reqs, tmp)
 	})
 	if err != nil {
 		return nil, err
 	}
-	a.PythonPath, a.Digest = []string{dir}, hash(a.Digest, key)
+	a, err := j.withPackages(ctx, dir, key)
+	if err != nil {
+		return nil, err
+	}
+	a.Inputs, a.Cached = outermost(append([]string{j.dir}, reqs.files...)), a.Cached && !fresh
 	return a, nil
 }
 
-// pip runs in the code's folder, since requirements.txt may name files there.
-func (j *job) pip(ctx context.Context, py *python, tmp string) error {
-	args := []string{py.path, "-m", "pip", "install", "--target", tmp, "-r", "requirements.txt",
-		"--disable-pip-version-check", "--no-input", "--no-warn-script-location", "--progress-bar=off"}
-	err := j.tool(ctx, "pip install", "Install Python with pip (https://www.python.org).", Command{Dir: j.dir, Args: args, Env: []string{"PIP_USER=0"}})
-	var failed *Error
-	if errors.As(err, &failed) && failed.Missing == "" {
-		failed.Hint = "Mend requirements.txt; or install into the code's folder: " + py.path + " -m pip install -t . -r requirements.txt"
-		if strings.Contains(failed.Output, "No module named pip") {
-			failed.Hint, failed.Missing = "Install pip: "+py.path+" -m ensurepip", "pip"
+// withPackages joins code and installed packages: in one folder for Lambda, else by a search path. The code's own files win.
+func (j *job) withPackages(ctx context.Context, packages, key string) (*Artifact, error) {
+	if !j.lambda {
+		a, err := j.inPlace("python")
+		if err == nil {
+			a.PythonPath, a.Digest = []string{packages}, hash(a.Digest, key)
 		}
-		failed.Output = excerpt(failed.Output, "[notice]")
+		return a, err
 	}
-	return err
+	a := &Artifact{}
+	var err error
+	a.Dir, a.Digest, a.Cached, err = j.fromTree(ctx, "python", key, func(tmp string) error {
+		if err := copyTree(j.dir, tmp, false); err != nil {
+			return fmt.Errorf("copy code: %w", err)
+		}
+		return linkTree(packages, tmp)
+	})
+	return a, err
 }
 
 // python is an interpreter that works.
@@ -70,11 +92,15 @@ type python struct {
 // interpreter finds the python that will run the function, once per runtime. A name on PATH proves nothing (version managers put names there for
 // versions that are not active), so it is run.
 func (j *job) interpreter(ctx context.Context) (*python, error) {
+	key := j.fn.Runtime
+	if j.image != nil {
+		key += " " + j.image.ID
+	}
 	j.mu.Lock()
-	py := j.pythons[j.fn.Runtime]
+	py := j.pythons[key]
 	if py == nil {
 		py = &python{}
-		j.pythons[j.fn.Runtime] = py
+		j.pythons[key] = py
 	}
 	j.mu.Unlock()
 	py.once.Do(func() { py.err = j.findPython(ctx, py) })
@@ -82,10 +108,17 @@ func (j *job) interpreter(ctx context.Context) (*python, error) {
 		return py, nil
 	}
 	j.mu.Lock()
-	delete(j.pythons, j.fn.Runtime) // it may be installed later
+	delete(j.pythons, key) // it may be installed later
 	j.mu.Unlock()
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
+	}
+	if j.image != nil {
+		var engine *docker.Error
+		if errors.As(py.err, &engine) {
+			return nil, j.engineFailed("find "+j.fn.Runtime, py.err)
+		}
+		return nil, j.missingTool("find "+j.fn.Runtime, j.fn.Runtime, "", py.err)
 	}
 	e := j.fail("find "+j.fn.Runtime, py.err.Error(), "Install Python (https://www.python.org): requirements.txt asks for packages.", py.err)
 	e.Missing = j.fn.Runtime
@@ -94,7 +127,7 @@ func (j *job) interpreter(ctx context.Context) (*python, error) {
 
 func (j *job) findPython(ctx context.Context, py *python) error {
 	candidates := []string{j.fn.Runtime, "python3", "python"}
-	if j.opts.Interpreter != nil {
+	if j.opts.Interpreter != nil && j.image == nil {
 		name, err := j.opts.Interpreter(j.fn.Runtime)
 		if err != nil {
 			return err
@@ -117,8 +150,9 @@ func (j *job) findPython(ctx context.Context, py *python) error {
 	return errors.Join(append([]error{errors.New("no Python 3 was found on PATH")}, errs...)...)
 }
 
-// requirements are a requirements.txt and the files that it includes.
+// requirements are what a function's packages are named by: a requirements.txt and the files that it includes, or a pyproject.toml and its lock.
 type requirements struct {
+	kind  string // the tool that reads them: pip, uv or poetry
 	text  string // all files' text: the key of an install
 	files []string
 	lines []string
@@ -165,6 +199,9 @@ var plain = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\s*==\s*([0-9A-Z
 
 // satisfied says whether the folder itself holds everything. Whatever is more than a name and an exact version counts as missing: only pip knows.
 func (r *requirements) satisfied(dir string) bool {
+	if r.kind != "pip" {
+		return false
+	}
 	have := installed(dir)
 	for _, line := range r.lines {
 		m := plain.FindStringSubmatch(line)

@@ -14,7 +14,7 @@ import (
 func (j *job) code(ctx context.Context) (*Artifact, error) {
 	switch {
 	case j.fn.PackageType == "Image":
-		return nil, j.fail("build", "a function of package type Image needs the container executor, which is not built yet", "", nil)
+		return j.imageFunction(ctx)
 	case j.fn.Code.Dir == "":
 		return j.inline(ctx)
 	}
@@ -28,13 +28,26 @@ func (j *job) code(ctx context.Context) (*Artifact, error) {
 	if !st.IsDir() {
 		return j.archive(ctx)
 	}
+	if j.fn.Code.SkipBuild {
+		return j.inPlace("as it is")
+	}
 	switch method := j.fn.Code.BuildMethod; method {
 	case "makefile":
 		return j.makefile(ctx)
-	case "go1.x":
+	case "go1.x", "go":
 		return j.golang(ctx)
 	case "esbuild":
 		return j.esbuild(ctx)
+	case "python-uv":
+		return j.python(ctx)
+	case "rust-cargolambda", "rust":
+		return j.rust(ctx)
+	case "dockerfile":
+		return j.dockerfile(ctx)
+	case "compose":
+		return j.compose(ctx)
+	case "native":
+		return j.native(ctx)
 	case "":
 		return j.byRuntime(ctx)
 	default:
@@ -42,7 +55,8 @@ func (j *job) code(ctx context.Context) (*Artifact, error) {
 		if family(method) == family(j.fn.Runtime) && family(method) != "" {
 			return j.byRuntime(ctx)
 		}
-		return nil, j.fail("build", "BuildMethod "+method+" is not known", "Known are go1.x, makefile, esbuild, and a runtime's own name.", nil)
+		return nil, j.fail("build", "BuildMethod "+method+" is not known",
+			"Known are go1.x, makefile, esbuild, python-uv, rust-cargolambda, dockerfile, compose, native, and a runtime's own name.", nil)
 	}
 }
 
@@ -58,8 +72,10 @@ func (j *job) byRuntime(ctx context.Context) (*Artifact, error) {
 	case "python":
 		return j.python(ctx)
 	}
-	return nil, j.fail("build", "runtime "+j.fn.Runtime+" needs the container executor, which is not built yet",
-		"Without containers, provided.*, nodejs* and python* functions run.", nil)
+	if j.lambda {
+		return j.inPlace("as it is") // its language has no recipe: the folder is what a makefile or Dockerfile, or the user, made
+	}
+	return nil, j.fail("build", "runtime "+j.fn.Runtime+" runs in containers only", "Serve it with --executor docker.", nil)
 }
 
 // family is a runtime without its version; go1.x, which AWS has retired, is a bootstrap by another name.
@@ -84,16 +100,18 @@ func (j *job) provided(ctx context.Context) (*Artifact, error) {
 		return j.inPlace("bootstrap")
 	case hasGo(j.dir):
 		return j.golang(ctx)
+	case isFile(filepath.Join(j.dir, "Cargo.toml")):
+		return j.rust(ctx)
 	case err == nil:
 		return nil, j.fail("find bootstrap", bootstrap+" is not executable", "Run: chmod +x bootstrap", fs.ErrPermission)
 	}
-	return nil, j.fail("find bootstrap", "neither an executable bootstrap nor a Go package is in "+j.dir,
-		"Runtime "+j.fn.Runtime+" runs the file bootstrap of the code's folder; a folder with a Go main package is built into one.", fs.ErrNotExist)
+	return nil, j.fail("find bootstrap", "neither an executable bootstrap nor a Go package nor a Cargo.toml is in "+j.dir,
+		"Runtime "+j.fn.Runtime+" runs the file bootstrap of the code's folder; a folder with a Go main package or a Rust program is built into one.", fs.ErrNotExist)
 }
 
 // inPlace is the artifact of code that needs no build: the user's own folder.
 func (j *job) inPlace(recipe string) (*Artifact, error) {
-	digest, err := treeDigest(j.dir)
+	digest, err := j.treeDigest(j.dir)
 	if err != nil {
 		return nil, fmt.Errorf("read code: %w", err)
 	}
@@ -123,7 +141,7 @@ func (j *job) inline(ctx context.Context) (*Artifact, error) {
 
 // archive unpacks code that is a zip file.
 func (j *job) archive(ctx context.Context) (*Artifact, error) {
-	if family(j.fn.Runtime) == "" {
+	if family(j.fn.Runtime) == "" && !j.lambda {
 		return j.byRuntime(ctx)
 	}
 	dir, digest, err := j.unzip(ctx, j.dir)
@@ -131,6 +149,11 @@ func (j *job) archive(ctx context.Context) (*Artifact, error) {
 		return nil, err
 	}
 	return &Artifact{Dir: dir, Digest: digest, Inputs: []string{j.dir}, Cached: true}, nil
+}
+
+func isFile(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular()
 }
 
 // cause is the reason in an error of package os, without its path.

@@ -40,7 +40,7 @@ type store struct {
 
 // kinds are the folders of entries; prune looks into these and nowhere else.
 func kinds() []string {
-	return []string{"go", "node", "esbuild", "inline", "make", "zip", "npm", "pip"}
+	return []string{"go", "node", "esbuild", "inline", "make", "zip", "npm", "pip", "python", "rust", "cargo", "image", "native", "libs"}
 }
 
 func openStore(dir string) (*store, error) {

@@ -34,6 +34,17 @@ func skipDir(name string) bool {
 	return false
 }
 
+// skipPath says whether a folder is not source: by its name, or because a tool has marked it as its own output (cargo's target, Python's virtual
+// environments, caches of test tools).
+func skipPath(path string) bool {
+	switch name := filepath.Base(path); name {
+	case "target", "venv", ".venv", "env", ".tox", ".nox", ".pytest_cache", ".mypy_cache", ".ruff_cache":
+		return isFile(filepath.Join(path, "CACHEDIR.TAG")) || isFile(filepath.Join(path, "pyvenv.cfg"))
+	default:
+		return skipDir(name)
+	}
+}
+
 type treeFile struct {
 	path string
 	info fs.FileInfo
@@ -41,17 +52,36 @@ type treeFile struct {
 
 // treeDigest identifies what a folder holds. A small tree goes by names and contents, so that touching a file changes nothing; a large one by names,
 // sizes and times. Of node_modules only the time and npm's own mark are looked at: an install changes them.
-func treeDigest(dir string) (string, error) {
+func treeDigest(dir string) (string, error) { return digestTree(dir, false) }
+
+// treeDigest of a build for Lambda goes by contents, however large the tree is: equal sources have equal digests on every machine.
+func (j *job) treeDigest(dirs ...string) (string, error) {
+	var parts []string
+	for _, dir := range dirs {
+		digest, err := digestTree(dir, j.lambda)
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, digest)
+	}
+	if len(parts) == 1 {
+		return parts[0], nil
+	}
+	return hash(parts...), nil
+}
+
+func digestTree(dir string, exact bool) (string, error) {
 	files, size, err := walkTree(dir)
 	if err != nil {
 		return "", err
 	}
 	h := sha256.New()
-	small := len(files) <= smallFiles && size <= smallBytes
+	small := exact || len(files) <= smallFiles && size <= smallBytes
 	for _, f := range files {
 		rel, _ := filepath.Rel(dir, f.path)
 		fmt.Fprintf(h, "%q %v ", rel, f.info.Mode())
 		switch {
+		case exact && inModules(rel):
 		case f.info.IsDir() && skipDir(f.info.Name()):
 			fmt.Fprintf(h, "%d", f.info.ModTime().UnixNano())
 		case f.info.IsDir():
@@ -79,7 +109,7 @@ func walkTree(dir string) (files []treeFile, size int64, err error) {
 			}
 			return err
 		}
-		skip := d.IsDir() && path != dir && skipDir(d.Name())
+		skip := d.IsDir() && path != dir && skipPath(path)
 		info, err := d.Info()
 		switch {
 		case errors.Is(err, fs.ErrNotExist) || path == dir:
@@ -129,7 +159,7 @@ func copyTree(from, to string, all bool) error {
 		}
 		dest := filepath.Join(to, rel)
 		switch {
-		case d.IsDir() && path != from && skipDir(d.Name()) && (!all || d.Name() == ".git" || d.Name() == ".aws-sam" || d.Name() == outputParent):
+		case d.IsDir() && path != from && skipPath(path) && (!all || d.Name() == ".git" || d.Name() == ".aws-sam" || d.Name() == outputParent):
 			return fs.SkipDir
 		case d.IsDir():
 			return os.MkdirAll(dest, 0o755)

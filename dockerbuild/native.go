@@ -1,0 +1,5 @@
+package dockerbuild
+
+import "context"
+
+func (j *job) native(ctx context.Context) (*Artifact, error) { return j.byRuntime(ctx) }
