@@ -137,12 +137,12 @@ var answers = []struct {
 	{"no match for platform in", WrongPlatform},              // pull, containerd's store
 	{"exec format error", WrongPlatform},
 	{"no such image", ImageMissing},
-	{"image not known", ImageMissing},             // podman
-	{"containerd.sock", Stopped},                  // the engine lives, what runs its containers does not
-	{"transport is closing", Stopped},             //
-	{"the client connection is closing", Stopped}, //
+	{"image not known", ImageMissing},                 // podman
+	{"containerd.sock", Stopped},                      // the engine lives, what runs its containers does not
+	{"transport is closing", Stopped},                 //
+	{"the client connection is closing", Stopped},     //
 	{"http request to an https server", NoPermission}, // it wants TLS
-	{"ttrpc: closed", Stopped},                    //
+	{"ttrpc: closed", Stopped},                        //
 }
 
 // answerKind is the kind of what an engine answered.

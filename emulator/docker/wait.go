@@ -57,8 +57,11 @@ func (e *Engine) ended(ctx context.Context, id string) (whole string, code int, 
 		return "", 0, false, err
 	}
 	switch c.State.Status {
-	case container.StateExited, container.StateDead, container.StateRemoving:
+	case container.StateExited:
 		return c.ID, c.State.ExitCode, true, nil
+	case container.StateDead, container.StateRemoving: // one that never ran is removed so, too
+		began, err := time.Parse(time.RFC3339Nano, c.State.StartedAt)
+		return c.ID, c.State.ExitCode, err == nil && !began.IsZero(), nil
 	}
 	return c.ID, 0, false, nil
 }
