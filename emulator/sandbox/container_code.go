@@ -48,7 +48,7 @@ func (w *world) mountCode(ctx context.Context, p *blueprint, code lambda.Code) e
 // mount shows folders at target, later ones above earlier ones. Digest changes when they do; "" where that has to be found out.
 func (w *world) mount(ctx context.Context, p *blueprint, target, digest string, dirs ...string) error {
 	m := docker.Mount{Target: target, ReadOnly: true}
-	if w.doors != nil && len(dirs) == 1 {
+	if w.doors != nil && len(dirs) == 1 && w.openToAll(dirs[0]) {
 		m.Bind = dirs[0]
 		p.container.Mounts = append(p.container.Mounts, m)
 		return nil
@@ -69,6 +69,16 @@ func (w *world) mount(ctx context.Context, p *blueprint, target, digest string, 
 	}
 	p.container.Mounts = append(p.container.Mounts, m)
 	return err
+}
+
+// openToAll tells whether a container's user, who is nobody on this machine, may look into a folder. One that is not is copied, and that is said.
+func (w *world) openToAll(dir string) bool {
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode()&0o005 == 0o005 {
+		return true
+	}
+	w.c.told.once(w.c, "closed "+dir, fmt.Sprintf("folder %s is closed to other users (mode %04o), and to those of containers: they get a copy; chmod o+rx spares that", dir, info.Mode().Perm()))
+	return false
 }
 
 // entry is a file, folder or link of a tree: its slash-separated name in it, and where it is.
@@ -116,7 +126,7 @@ func digestOf(tree []entry) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil))[:32], nil
 }
 
-// merged is a folder of the session with all of the tree.
+// merged is a folder of the session with all of the tree, open to all.
 func (w *world) merged(digest string, tree []entry) (string, error) {
 	w.looking.Lock()
 	defer w.looking.Unlock()
@@ -125,7 +135,7 @@ func (w *world) merged(digest string, tree []entry) (string, error) {
 		return dir, nil
 	}
 	temporary := dir + ".tmp"
-	err := os.MkdirAll(temporary, 0o755)
+	err := openFolder(temporary)
 	for _, e := range tree {
 		if err != nil {
 			break
@@ -148,7 +158,7 @@ func copyEntry(e entry, to string) error {
 	}
 	switch info.Mode().Type() {
 	case fs.ModeDir:
-		return os.MkdirAll(to, info.Mode().Perm()|0o700)
+		return openFolder(to)
 	case fs.ModeSymlink:
 		target, err := os.Readlink(e.path)
 		if err != nil {
@@ -156,10 +166,17 @@ func copyEntry(e entry, to string) error {
 		}
 		return os.Symlink(target, to)
 	case 0:
-		return copyFile(e.path, to, info.Mode().Perm())
+		mode := info.Mode().Perm() | 0o444
+		if mode&0o111 != 0 {
+			mode |= 0o111
+		}
+		return copyFile(e.path, to, mode)
 	}
 	return nil // sockets and devices are no part of a layer
 }
+
+// openFolder makes a folder that is open to all, whatever the umask.
+func openFolder(dir string) error { return errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, 0o755)) }
 
 func copyFile(from, to string, mode fs.FileMode) error {
 	in, err := os.Open(from)

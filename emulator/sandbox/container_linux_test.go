@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"example.com/emulate/emulator/docker"
 )
@@ -72,32 +71,4 @@ func eachTransport(t *testing.T, f func(t *testing.T, c *Container)) {
 	for name, o := range transports {
 		t.Run(name, func(t *testing.T) { f(t, newContainer(t, o)) })
 	}
-}
-
-func TestContainerStarts(t *testing.T) {
-	eachTransport(t, func(t *testing.T, c *Container) {
-		out := newRecord()
-		s := spec(script(t, "echo hello $(id -un) $(pwd); env; exit 3"), out)
-		begin := time.Now()
-		in, err := c.Start(context.Background(), s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Log(time.Since(begin))
-		t.Log(wait(t, in))
-		in.Drain()
-		t.Log(strings.Join(out.all(), "\n"))
-		stop(t, in, 0)
-		t.Log(c.Limits())
-		begin = time.Now()
-		in, err = c.Start(context.Background(), s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Log(time.Since(begin))
-		wait(t, in)
-		begin = time.Now()
-		stop(t, in, 0)
-		t.Log(time.Since(begin))
-	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"example.com/emulate/emulator/docker"
 	"example.com/emulate/emulator/sandbox/inside"
@@ -14,6 +15,8 @@ import (
 type streamLink struct {
 	stream *docker.Stream
 	mux    *inside.Mux
+	// final is how much output there is in all, as the end of the last runtime told.
+	final atomic.Int64
 
 	// mu guards the lines, and is held while one is handed over.
 	mu     sync.Mutex
@@ -41,6 +44,9 @@ func (b *box) attach(ctx context.Context) (<-chan arrival, error) {
 		case json.Unmarshal(text, &r) != nil:
 			stream.Close()
 		case r.Event != inside.Hello:
+			if r.Event == inside.Exited {
+				l.final.Store(r.Output)
+			}
 			b.report(r)
 		default:
 			a := arrival{hello: r, link: l, api: api, forward: forward}
@@ -114,7 +120,7 @@ type streamSink struct {
 
 func (s *streamSink) drain() {
 	l := s.l
-	came := l.mux.Output().Received()
+	came := max(l.mux.Output().Received(), l.final.Load())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for l.handed < came && !l.ended {

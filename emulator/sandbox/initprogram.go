@@ -116,7 +116,7 @@ func embeddedInit(files fs.FS, digest, arch string) ([]byte, error) {
 	if err != nil || strings.TrimSpace(string(made)) != digest {
 		return nil, nil
 	}
-	packed, err := fs.ReadFile(files, "initbin/init-linux-" + arch + ".gz")
+	packed, err := fs.ReadFile(files, "initbin/init-linux-"+arch+".gz")
 	if err != nil {
 		return nil, nil
 	}

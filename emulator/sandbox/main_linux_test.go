@@ -49,6 +49,9 @@ func helperCode(t testing.TB) string {
 		if helper.dir, helper.err = os.MkdirTemp("", "sandbox-helper-"); helper.err != nil {
 			return
 		}
+		if helper.err = os.Chmod(helper.dir, 0o755); helper.err != nil { // containers have other users
+			return
+		}
 		cmd := exec.Command("go", "build", "-o", filepath.Join(helper.dir, "bootstrap"), "./testdata/helper")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			helper.err = fmt.Errorf("%w: %s", err, out)

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,51 +22,6 @@ var ways = map[string]ProcessOptions{"all": {}, "plain": {NoPrivateTmp: true, No
 func eachWay(t *testing.T, f func(t *testing.T, p *Process)) {
 	for name, o := range ways {
 		t.Run(name, func(t *testing.T) { f(t, newProcess(t, o)) })
-	}
-}
-
-func TestExit(t *testing.T) {
-	for text, want := range map[string]lambda.Exit{
-		"exit 0":        {},
-		"exit 3":        {Code: 3},
-		"kill -KILL $$": {Code: -1, Signal: "killed"},
-		"kill -SEGV $$": {Code: -1, Signal: "segmentation fault"},
-	} {
-		t.Run(text, func(t *testing.T) {
-			p := newProcess(t, ProcessOptions{})
-			in := start(t, p, spec(script(t, text), newRecord()))
-			if diff := cmp.Diff(want, wait(t, in)); diff != "" {
-				t.Error(diff)
-			}
-			stop(t, in, time.Second)
-			stop(t, in, time.Second)
-		})
-	}
-}
-
-func TestNothingToStart(t *testing.T) {
-	p := newProcess(t, ProcessOptions{})
-	noExec := t.TempDir()
-	if err := os.WriteFile(filepath.Join(noExec, "bootstrap"), []byte("#!/bin/sh\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
-	write(t, filepath.Join(folder, "bootstrap", "file"), "")
-	format := t.TempDir()
-	write(t, filepath.Join(format, "bootstrap"), "\x7fELF\x02\x01\x01 for another machine")
-	interpreter := t.TempDir()
-	write(t, filepath.Join(interpreter, "bootstrap"), "#!/no/such/interpreter\n")
-	for name, dir := range map[string]string{"missing": t.TempDir(), "not executable": noExec, "a folder": folder, "format": format, "interpreter": interpreter} {
-		t.Run(name, func(t *testing.T) {
-			_, err := p.Start(context.Background(), spec(dir, newRecord()))
-			var invalid *lambda.InvalidEntrypointError
-			if !errors.As(err, &invalid) {
-				t.Fatalf("got %v", err)
-			}
-			if want := "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"; invalid.Error() != want {
-				t.Errorf("got %q", invalid)
-			}
-		})
 	}
 }
 
@@ -187,117 +140,10 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-func TestNothingIsLeft(t *testing.T) {
-	for _, how := range []string{"stop", "kill", "reset", "close"} {
-		t.Run(how, func(t *testing.T) {
-			p := newProcess(t, ProcessOptions{})
-			out := newRecord()
-			in := start(t, p, spec(helperCode(t), out, "MODE", "family"))
-			pids := []string{out.await(t, "child false "), out.await(t, "pid ")}
-			if setsid := out.await(t, "child true "); permitted(t, p, "no cgroups") {
-				pids = append(pids, setsid)
-			} else {
-				defer exec.Command("kill", "-9", setsid).Run()
-			}
-			var err error
-			switch how {
-			case "stop":
-				err = in.Stop(context.Background(), 0)
-			case "kill":
-				err = in.Kill(context.Background())
-			case "reset":
-				_, err = in.Reset(context.Background())
-			case "close":
-				err = p.Close(context.Background())
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, pid := range pids {
-				if alive(pid) {
-					t.Errorf("process %s is left", pid)
-				}
-			}
-		})
-	}
-}
-
-// A runtime that ends takes the rest of its group with it.
-func TestGroupEndsWithItsRuntime(t *testing.T) {
-	eachWay(t, func(t *testing.T, p *Process) {
-		out := newRecord()
-		in := start(t, p, spec(script(t, `sleep 1000 & echo child $!; exit 1`), out))
-		child := out.await(t, "child ")
-		wait(t, in)
-		eventually(t, "the end of the child", func() bool { return !alive(child) })
-		stop(t, in, time.Hour)
-	})
-}
-
 // alive tells whether a process runs; one that has ended and was not reaped does not.
 func alive(pid string) bool {
 	text, err := os.ReadFile("/proc/" + pid + "/stat")
 	return err == nil && !strings.Contains(string(text), ") Z ") && !strings.Contains(string(text), ") X ")
-}
-
-func TestKillThenReset(t *testing.T) {
-	eachWay(t, func(t *testing.T, p *Process) {
-		out := newRecord()
-		in := start(t, p, spec(helperCode(t), out, "MODE", "sleep"))
-		first := out.await(t, "pid ")
-		if err := in.Kill(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		if alive(first) {
-			t.Error("Kill left the runtime")
-		}
-		in.Drain()
-		next, err := in.Reset(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, "the next runtime", func() bool { return len(out.all()) == 2 })
-		if _, err := in.Reset(context.Background()); err == nil {
-			t.Error("a used instance was reset")
-		}
-		stop(t, in, 0)
-		if second := strings.TrimPrefix(out.all()[1], "pid "); !alive(second) {
-			t.Error("stopping the used instance ended the next one")
-		}
-		stop(t, next, 0)
-	})
-}
-
-func TestManyAtOnce(t *testing.T) {
-	eachWay(t, func(t *testing.T, p *Process) {
-		before := openFiles(t)
-		var all sync.WaitGroup
-		for range 64 {
-			all.Go(func() {
-				out := newRecord()
-				in, err := p.Start(context.Background(), spec(helperCode(t), out, "MODE", "sleep"))
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				out.await(t, "pid ")
-				in.Drain()
-				if err := in.Stop(context.Background(), 0); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		all.Wait()
-		if err := p.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-		if after := openFiles(t); after > before {
-			t.Errorf("%d open files before, %d after", before, after)
-		}
-		if _, err := p.Start(context.Background(), spec(helperCode(t), newRecord())); err == nil {
-			t.Error("a closed Process starts environments")
-		}
-	})
 }
 
 // An environment that waits costs the emulator no thread.
@@ -330,31 +176,6 @@ func openFiles(t testing.TB) int {
 		t.Fatal(err)
 	}
 	return len(entries)
-}
-
-func TestPeakMemory(t *testing.T) {
-	eachWay(t, func(t *testing.T, p *Process) {
-		out := newRecord()
-		in := start(t, p, spec(helperCode(t), out, "MODE", "grow"))
-		out.await(t, "grown")
-		got := in.(lambda.Sampler).PeakMemory()
-		if got < 64<<20 || got > 128<<20 {
-			t.Errorf("%d MiB, of a program that filled 64", got>>20)
-		}
-		stop(t, in, 0)
-		if after := in.(lambda.Sampler).PeakMemory(); after != got {
-			t.Errorf("%d after the end, %d before", after, got)
-		}
-	})
-}
-
-func TestOpenFilesAreLimitedAsOnLambda(t *testing.T) {
-	p := newProcess(t, ProcessOptions{})
-	out := newRecord()
-	// The limit is set after exec: the script waits until it is.
-	in := start(t, p, spec(script(t, `while [ $(ulimit -Hn) != 1024 ]; do :; done; echo soft $(ulimit -Sn)`), out))
-	out.await(t, "soft 1024")
-	stop(t, in, 0)
 }
 
 func TestClosedBeforeUse(t *testing.T) {

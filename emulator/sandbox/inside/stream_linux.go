@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"unsafe"
 )
 
 // runStream serves the emulator at the other end of standard input and output until input ends.
@@ -18,7 +19,7 @@ func runStream(l *listeners) error {
 	r := &runner{}
 	r.report = func(report Report) {
 		if report.Event == Exited {
-			s.lastOutput()
+			report.Output = s.final()
 		}
 		s.send(report)
 	}
@@ -54,12 +55,12 @@ func runStream(l *listeners) error {
 // stream is the link over one stream of bytes.
 type stream struct {
 	m *Mux
-	// mu is held from each read of output until it was sent, which keeps the order.
-	mu     sync.Mutex
-	output *os.File
-	raw    syscall.RawConn
-	// pumped is closed when the present output has ended.
-	pumped chan struct{}
+	// mu is held from each read of output until it was sent, which keeps the order, and may take as long as the emulator does not take output.
+	mu sync.Mutex
+	// counting is held for each read alone. It guards the rest: the present output pipe, and how much ever was read of all.
+	counting sync.Mutex
+	raw      syscall.RawConn
+	total    int64
 }
 
 func (s *stream) send(r Report) error {
@@ -79,26 +80,25 @@ func (s *stream) carryOut(r *runner, o Order) error {
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	s.output, s.pumped = read, make(chan struct{})
-	s.raw, err = read.SyscallConn()
-	s.mu.Unlock()
+	raw, err := read.SyscallConn()
 	if err != nil {
 		return err
 	}
+	s.counting.Lock()
+	s.raw = raw
+	s.counting.Unlock()
 	child, err := duplicate(write) // as it blocks: a runtime is not made for another kind of pipe
 	write.Close()
 	if err != nil {
 		return err
 	}
-	go s.pump(read, s.raw, s.pumped)
+	go s.pump(read, raw)
 	r.carryOut(o, child)
 	return nil
 }
 
 // pump waits for output.
-func (s *stream) pump(read *os.File, raw syscall.RawConn, pumped chan struct{}) {
-	defer close(pumped)
+func (s *stream) pump(read *os.File, raw syscall.RawConn) {
 	defer read.Close()
 	raw.Read(func(fd uintptr) bool { return s.drain(int(fd)) })
 }
@@ -109,7 +109,7 @@ func (s *stream) drain(fd int) bool {
 	defer s.mu.Unlock()
 	buffer := make([]byte, 8<<10)
 	for {
-		n, err := syscall.Read(fd, buffer)
+		n, err := s.read(fd, buffer)
 		switch {
 		case err == syscall.EINTR:
 		case n <= 0:
@@ -122,22 +122,33 @@ func (s *stream) drain(fd int) bool {
 	}
 }
 
+func (s *stream) read(fd int, buffer []byte) (int, error) {
+	s.counting.Lock()
+	defer s.counting.Unlock()
+	n, err := syscall.Read(fd, buffer)
+	s.total += int64(max(n, 0))
+	return n, err
+}
+
 // drainFirst sends the output so far: what a runtime wrote before it spoke to the Runtime API comes before that.
 func (s *stream) drainFirst() {
-	s.mu.Lock()
+	s.counting.Lock()
 	raw := s.raw
-	s.mu.Unlock()
+	s.counting.Unlock()
 	if raw != nil {
 		raw.Control(func(fd uintptr) { s.drain(int(fd)) })
 	}
 }
 
-// lastOutput waits until all output of a runtime that has ended was sent.
-func (s *stream) lastOutput() {
-	s.mu.Lock()
-	pumped := s.pumped
-	s.mu.Unlock()
-	<-pumped
+// final is how much output there is in all, once nothing is left that writes: what was read, and what is in the pipe.
+func (s *stream) final() int64 {
+	s.counting.Lock()
+	defer s.counting.Unlock()
+	var waiting int32
+	s.raw.Control(func(fd uintptr) {
+		syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCINQ, uintptr(unsafe.Pointer(&waiting))) // cannot fail for a pipe
+	})
+	return s.total + int64(waiting)
 }
 
 // accept relays the connections of a listener.

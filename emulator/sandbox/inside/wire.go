@@ -41,9 +41,10 @@ type Report struct {
 	// the file is at fault.
 	Error               string `json:",omitempty"`
 	Folder, NotRunnable bool   `json:",omitempty"`
-	// Of Exited.
+	// Of Exited; Output is how many bytes of output the stream link brings in all, those of earlier runtimes too.
 	Code   int    `json:",omitempty"`
 	Signal string `json:",omitempty"`
+	Output int64  `json:",omitempty"`
 	// Of Sampled: the peak memory of the environment's processes, and the size of /tmp, in bytes.
 	Memory, Tmp int64 `json:",omitempty"`
 }
