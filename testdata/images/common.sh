@@ -1,9 +1,9 @@
 # What the recipes share; testdata/tools/images.sh reads it before each of them. A recipe sets
-#   names     the names of the image, the first one is that of the checks
+#   names     the names of the image
 #   suite     the Debian release whose files it has
 #   packages  the packages that are unpacked (their maintainer scripts do not run)
 #   config    instructions for the image's configuration, as in a Dockerfile
-# and defines fill ROOT, which completes the unpacked files, and check NAME, which calls wrong where the image does not do what it should. It may
+# and defines fill ROOT, which completes the unpacked files, and check IMAGE, which calls wrong where the image does not do what it should. It may
 # define uses, which prints what else of the host it takes: a change of that builds the image again.
 
 runtime_packages="base-files base-passwd bash ca-certificates coreutils findutils grep libc-bin libstdc++6 sed tzdata"
@@ -42,7 +42,7 @@ fill_runtime() {
 	install -m 755 "$images/lambda/lambda-entrypoint.sh" "$1/lambda-entrypoint.sh"
 }
 
-# check_runtime NAME COMMAND checks the bootstrap of a managed runtime, which is to become COMMAND.
+# check_runtime IMAGE COMMAND checks the bootstrap of a managed runtime, which is to become COMMAND.
 check_runtime() {
 	local api=(-e AWS_LAMBDA_RUNTIME_API=127.0.0.1:9001)
 	[ "$(exit_code "$1")" = 142 ] || wrong "without a handler it does not exit 142"

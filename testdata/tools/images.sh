@@ -57,7 +57,7 @@ registry_answers() {
 	return 1
 }
 
-# pull NAME pulls the recipe's images; those that only tests have are no AWS's.
+# pull NAME pulls the recipe's images; an image that only tests have is not there.
 pull() {
 	local name
 	for name in ${names_of[$1]}; do
@@ -65,24 +65,24 @@ pull() {
 	done
 }
 
-# debian_options prints what mmdebstrap needs to reach Debian's packages as the host does: apt's proxy and, last, the mirror.
+# Debian's packages are reached as the host's apt reaches them: debian_options prints its proxies, debian_mirror its mirror of Debian, if it has one.
 debian_options() {
 	apt-config dump --no-empty Acquire | sed -nE '/::(proxy|cainfo)/I{s/^/--aptopt=/;s/;$//;p;}'
 }
 debian_mirror() {
+	# shellcheck disable=SC2016
 	apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' | sed -n '/^Debian|Debian|main|/{s/.*|//;p;q;}'
 }
 
-# build NAME builds the stand-in in one layer.
+# build NAME builds the stand-in in one layer, and prints its id. It has no name yet.
 build() {
-	local name change=() options=() instruction
+	local change=() options instruction
 	read_recipe "$1"
 	for instruction in "${config[@]}" 'LABEL emulate.standin=1' "LABEL emulate.recipe=${digest_of[$1]}"; do change+=(--change "$instruction"); done
 	mapfile -t options < <(debian_options)
-	set -- "$1" ${names}
+	# shellcheck disable=SC2046
 	mmdebstrap --quiet --variant=extract --include="${packages// /,}" --extract-hook="\"$self\" --fill $1 \"\$1\"" \
-		"${options[@]}" "$suite" - $(debian_mirror) 2>"$tools/images-$1.log" | docker import "${change[@]}" - "$2" >/dev/null || return 1
-	for name in "${@:3}"; do docker tag "$2" "$name"; done
+		"${options[@]}" "$suite" - $(debian_mirror) 2>"$tools/images-$1.log" | docker import "${change[@]}" -
 }
 
 # What the checks of the recipes use.
@@ -92,15 +92,16 @@ inside() { docker run --rm --network none --entrypoint "$2" "$1" "${@:3}"; }
 
 # make_image NAME pulls or builds, and checks what was built.
 make_image() {
-	local recipe=$1 began=$SECONDS failed=""
+	local recipe=$1 began=$SECONDS failed="" image name
 	if [ "$registry" = yes ] && pull "$recipe"; then
 		say "$recipe: AWS's, pulled in $((SECONDS - began)) s"
 		return
 	fi
-	build "$recipe" || { say "$recipe: cannot be built:"; tail -20 "$tools/images-$recipe.log" >&2; return 1; }
-	check "${names%% *}"
-	# shellcheck disable=SC2086
-	[ -z "$failed" ] || { docker image rm --force $names >/dev/null; return 1; }
+	image=$(build "$recipe") || { say "$recipe: cannot be built:"; tail -20 "$tools/images-$recipe.log" >&2; return 1; }
+	read_recipe "$recipe"
+	check "$image"
+	[ -z "$failed" ] || { docker image rm "$image" >/dev/null; return 1; }
+	for name in $names; do docker tag "$image" "$name" || return 1; done
 	say "$recipe: stand-in built in $((SECONDS - began)) s"
 }
 
@@ -113,6 +114,7 @@ fi
 
 # The images hold what the tests' tools are.
 "$here/install.sh"
+"$here/engine.sh" status || { say "no engine answers; start one: testdata/tools/engine.sh start"; exit 1; }
 recipes=("$@")
 [ $# -gt 0 ] || mapfile -t recipes < <(sed -n '/^[a-z]/p' "$images/list.txt")
 declare -A names_of digest_of present
@@ -128,7 +130,7 @@ for recipe in "${recipes[@]}"; do up_to_date "$recipe" || stale+=("$recipe"); do
 
 registry=no
 registry_answers && registry=yes
-[ "$registry" = yes ] || "$here/debian.sh" images
+"$here/debian.sh" images || [ "$registry" = yes ]
 say "making ${stale[*]}"
 failed=""
 for recipe in "${stale[@]}"; do
