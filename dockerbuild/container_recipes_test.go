@@ -48,6 +48,23 @@ package-mode = false
 [tool.poetry.dependencies]
 python = "^3.9"
 six = "1.16.0"
+-- poetry/poetry.lock --
+[[package]]
+name = "six"
+version = "1.16.0"
+description = ""
+optional = false
+python-versions = ">=2.7"
+groups = ["main"]
+files = [
+    {file = "six-1.16.0-py2.py3-none-any.whl", hash = "sha256:8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254"},
+    {file = "six-1.16.0.tar.gz", hash = "sha256:1e61c37477a1626458e36f7b1d82aa5c9b094fa4802892072e49de9c60c4c926"},
+]
+
+[metadata]
+lock-version = "2.1"
+python-versions = "^3.9"
+content-hash = "57165a07a06690e5c3f617e000388c8ca18ea3c10401178325696cf7073768e8"
 `)
 	for dir, want := range map[string]string{"pip": "1.16.0 native", "uv": "1.16.0", "poetry": "1.16.0"} {
 		t.Run(dir, func(t *testing.T) {
@@ -201,7 +218,7 @@ services:
       context: ./fn
       dockerfile: build.dockerfile
       target: build
-      args: [WORD=${NOT_SET:-composed}]
+      args: ["WORD=${NOT_SET:-composed}"]
 `)
 	fn := f.boxed("provided.al2023", "bootstrap", "fn")
 	fn.Code.BuildMethod, fn.Code.BuildProperties = "dockerfile", map[string]any{"dockerfile": "build.dockerfile", "args": map[string]any{"WORD": "filed"}}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -85,6 +86,9 @@ func (j *job) buildOnce(ctx context.Context, engine *docker.Engine, b *imageBuil
 	return image.ID, false, j.store.saveRecord(j.key, &record{Settings: settings, Snapshot: newSnapshot(), Artifact: Artifact{Image: image.ID}})
 }
 
+// colour is what engines put around the errors of a build's commands.
+var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
 // dockerBuild is one build by the engine, told as a step.
 func (j *job) dockerBuild(ctx context.Context, engine *docker.Engine, b *imageBuild, platform string) (*docker.Image, error) {
 	const step = "docker build"
@@ -94,13 +98,14 @@ func (j *job) dockerBuild(ctx context.Context, engine *docker.Engine, b *imageBu
 	var words []string
 	spec := docker.BuildSpec{Context: b.context, Dockerfile: b.file, Tag: b.tag, Args: b.args, Target: b.target, Platform: platform, Labels: map[string]string{ownerLabel: j.fn.Name}}
 	image, err := engine.Build(ctx, spec, func(p docker.Progress) {
-		if p.Line == "" {
+		line := colour.ReplaceAllString(p.Line, "")
+		if strings.TrimSpace(line) == "" {
 			return
 		}
 		mu.Lock()
-		words = append(words, p.Line)
+		words = append(words, line)
 		mu.Unlock()
-		j.progress(Progress{Step: step, State: StepLine, Line: p.Line})
+		j.progress(Progress{Step: step, State: StepLine, Line: line})
 	})
 	if err != nil {
 		err = j.imageFailed(step, b, words, err)
@@ -115,8 +120,10 @@ func (j *job) imageFailed(step string, b *imageBuild, words []string, err error)
 		err = j.engineFailed(step, err)
 	} else {
 		text := strings.Join(words, "\n")
-		if failed.Err != nil && !strings.Contains(text, failed.Err.Error()) {
-			text += "\n" + failed.Err.Error()
+		last := strings.TrimSpace(failed.Err.Error()) // the step's own words, and then the reason
+		last = last[strings.LastIndexByte(last, '\n')+1:]
+		if !strings.Contains(text, last) {
+			text += "\n" + last
 		}
 		err = j.fail(step, excerpt(text), failed.Mend, err)
 	}

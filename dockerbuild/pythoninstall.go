@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -62,6 +63,13 @@ var (
 	projectDeps = regexp.MustCompile(`(?m)^dependencies\s*=\s*\[\s*[^\]\s]`)
 )
 
+// localRequirement is a line that names a folder or a file.
+var localRequirement = regexp.MustCompile(`^(-e|--editable|\.|/)|(^|@\s*)file:`)
+
+func (r *requirements) local() bool {
+	return slices.ContainsFunc(r.lines, localRequirement.MatchString)
+}
+
 // pythonTool is a tool of Python that may have to be fetched: its packages, and the words that start it.
 type pythonTool struct {
 	args, env []string
@@ -69,21 +77,28 @@ type pythonTool struct {
 
 // installPython installs the requirements into tmp. pip runs in the code's folder, since requirements.txt may name files there.
 func (j *job) installPython(ctx context.Context, py *python, r *requirements, tmp string) error {
-	list := filepath.Join(j.dir, "requirements.txt")
-	if r.kind != "pip" {
-		var err error
-		if list, err = j.exportRequirements(ctx, py, r); err != nil {
+	list, err := j.exportRequirements(ctx, py, r)
+	if err != nil {
+		return err
+	}
+	dir, from := j.dir, inside(list)
+	switch {
+	case filepath.Dir(list) != j.dir:
+		defer os.RemoveAll(filepath.Dir(list))
+	case j.lambda && r.local():
+		// Packages are built beside their sources: those of the project get a copy.
+		if dir, err = j.store.temp(); err != nil {
 			return err
 		}
-		if filepath.Dir(list) != j.dir {
-			defer os.RemoveAll(filepath.Dir(list))
+		defer os.RemoveAll(dir)
+		if err := copyTree(j.dir, dir, false); err != nil {
+			return fmt.Errorf("copy code: %w", err)
 		}
-	}
-	from := inside(list)
-	if filepath.Dir(list) == j.dir {
+		fallthrough
+	default:
 		from = "requirements.txt" // so pip's words name it
 	}
-	reads := append([]string{filepath.Dir(list)}, j.roots()...)
+	reads := append([]string{filepath.Dir(list), dir}, j.roots()...)
 	if r.kind == "uv" {
 		tool, err := j.pythonTool(ctx, py, "uv", "uv")
 		if err != nil {
@@ -91,7 +106,7 @@ func (j *job) installPython(ctx context.Context, py *python, r *requirements, tm
 		}
 		args := append(tool.args, "pip", "install", "--target", inside(tmp), "--python", py.path, "--no-progress", "--color=never", "-r", from)
 		return j.pythonFailed(j.tool(ctx, "uv pip install", "Install uv (https://docs.astral.sh/uv).",
-			Command{Dir: j.dir, Args: append(args, j.uvTarget()...), Env: tool.env, Reads: reads, Writes: []string{tmp}}), py)
+			Command{Dir: dir, Args: append(args, j.uvTarget()...), Env: tool.env, Reads: reads, Writes: []string{tmp}}), py)
 	}
 	args := []string{py.path, "-m", "pip", "install", "--target", inside(tmp), "-r", from, "--disable-pip-version-check", "--no-input",
 		"--no-warn-script-location", "--progress-bar=off"}
@@ -99,7 +114,7 @@ func (j *job) installPython(ctx context.Context, py *python, r *requirements, tm
 		args = append(args, "--no-compile")
 	}
 	return j.pythonFailed(j.tool(ctx, "pip install", "Install Python with pip (https://www.python.org).",
-		Command{Dir: j.dir, Args: append(args, j.pipTarget()...), Env: []string{"PIP_USER=0", "PIP_ROOT_USER_ACTION=ignore"}, Reads: reads, Writes: []string{tmp}}), py)
+		Command{Dir: dir, Args: append(args, j.pipTarget()...), Env: []string{"PIP_USER=0", "PIP_ROOT_USER_ACTION=ignore"}, Reads: reads, Writes: []string{tmp}}), py)
 }
 
 func (j *job) pythonFailed(err error, py *python) error {
@@ -162,8 +177,8 @@ func (j *job) uvTarget() []string {
 
 // exportRequirements turns a lock, or a pyproject.toml, into a list of requirements in a folder of its own. uv takes a requirements.txt as it is.
 func (j *job) exportRequirements(ctx context.Context, py *python, r *requirements) (string, error) {
-	if filepath.Base(r.files[0]) == "requirements.txt" {
-		return r.files[0], nil
+	if len(r.files) == 0 || filepath.Base(r.files[0]) == "requirements.txt" {
+		return filepath.Join(j.dir, "requirements.txt"), nil
 	}
 	tmp, err := j.store.temp()
 	if err != nil {
