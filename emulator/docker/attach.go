@@ -69,7 +69,7 @@ func (s *Stream) upgrade(url, body string) error {
 	}
 	resp, err := http.ReadResponse(s.r, req)
 	if err != nil {
-		return err
+		return &net.OpError{Op: "read", Net: "engine", Err: err}
 	}
 	if resp.StatusCode == http.StatusSwitchingProtocols || resp.StatusCode == http.StatusOK {
 		return nil

@@ -86,16 +86,19 @@ func (e *Engine) notPullable(err error, ref string) error {
 }
 
 func mendPull(ref, text string) string {
-	registry := registryOf(ref)
+	registry, login := registryOf(ref), "docker login "+registryOf(ref)
+	if registry == dockerHub {
+		registry, login = "Docker Hub", "docker login"
+	}
 	lower := strings.ToLower(text)
 	switch {
 	case strings.Contains(lower, "toomanyrequests"), strings.Contains(lower, "rate limit"):
-		return fmt.Sprintf("The registry limits pulls: wait, or `docker login %s`.", registry)
+		return fmt.Sprintf("The registry limits pulls: wait, or `%s`.", login)
 	case strings.Contains(lower, "expired"):
-		return fmt.Sprintf("Credentials have expired: `docker logout %s`, or log in again.", registry)
+		return fmt.Sprintf("Credentials have expired: log in again with `%s`.", login)
 	case isDenied(lower):
-		return fmt.Sprintf("Look for a misspelt name; where the image is private, `docker login %s`.", registry)
-	case strings.Contains(lower, "manifest unknown"), strings.Contains(lower, "not found"):
+		return fmt.Sprintf("Look for a misspelt name; where the image is private, `%s`.", login)
+	case strings.Contains(lower, "unknown"), strings.Contains(lower, "not found"):
 		return "Look for a misspelt name or tag."
 	}
 	return fmt.Sprintf("The engine has to reach %s: look at the network, and at the engine's own proxy settings. An image from another machine comes by `docker save` and `docker load`.", registry)
