@@ -15,7 +15,6 @@ import (
 	"example.com/emulate/emulator/awsapi"
 	"example.com/emulate/emulator/config"
 	"example.com/emulate/emulator/lambda"
-	"example.com/emulate/emulator/sandbox"
 	"example.com/emulate/emulator/telemetry"
 )
 
@@ -26,7 +25,7 @@ const drainTime = 30 * time.Second
 type Emulator struct {
 	o       Options
 	stream  *telemetry.Stream
-	process *sandbox.Process
+	run     *executors
 	lambda  *lambda.Service
 	builder *dockerbuild.Builder
 	aws     *front
@@ -137,34 +136,11 @@ func Check(o Options) ([]config.Diagnostic, error) {
 	return list, err
 }
 
-// load reads the configuration, and adds what no machine can run of it without containers. The project is nil where the list has an error.
+// load reads the configuration. The project is nil where the list has an error.
 func load(o Options) (*config.Project, []config.Diagnostic, error) {
-	p, list, err := config.Load(config.Options{
-		Path: o.Path, Parameters: o.Parameters, EnvFile: o.EnvFile, Env: o.Env, Stage: o.Stage, Region: o.Region, Account: o.Account, Lenient: o.Lenient,
-		NoAuth: o.NoAuth,
-	})
+	p, list, err := config.Load(o.configuration())
 	if err != nil {
 		return nil, nil, fmt.Errorf("load the project: %w", err)
-	}
-	if p == nil {
-		return nil, list, nil
-	}
-	refused := false
-	for _, f := range p.Functions {
-		d, unsupported := sandbox.Unsupported(f)
-		if !unsupported || len(f.Broken) > 0 {
-			continue
-		}
-		if o.Lenient {
-			d.Severity = config.Warning
-			f.Broken = append(f.Broken, d)
-		} else {
-			refused = true
-		}
-		list = append(list, d)
-	}
-	if refused {
-		p = nil
 	}
 	return p, list, nil
 }
@@ -187,8 +163,11 @@ func (e *Emulator) credentials(ctx context.Context) (lambda.Credentials, error) 
 
 // assemble wires the machine. The addresses are known.
 func (e *Emulator) assemble(p *config.Project, credentials lambda.Credentials) {
-	e.process = sandbox.NewProcess(sandbox.ProcessOptions{CacheDir: e.o.CacheDir})
-	e.builder = dockerbuild.New(dockerbuild.Options{CacheDir: e.o.CacheDir, Progress: e.progress, Interpreter: e.process.Interpreter})
+	e.run = e.newExecutors()
+	e.builder = dockerbuild.New(dockerbuild.Options{
+		CacheDir: e.o.CacheDir, Progress: e.progress, Interpreter: e.run.process.Interpreter, Host: e.o.BuildOnHost,
+		InContainer: func(f *config.Function) bool { return e.run.choice(f).container },
+	})
 	idle := e.o.IdleTimeout
 	if idle == 0 {
 		idle = p.IdleTimeout
@@ -198,7 +177,7 @@ func (e *Emulator) assemble(p *config.Project, credentials lambda.Credentials) {
 		freezeAfter = -1
 	}
 	e.lambda = lambda.New(lambda.Options{
-		Executor: e.process, Telemetry: e.stream, Region: e.o.Region, Account: e.o.Account,
+		Executor: e.run, Telemetry: e.stream, Region: e.o.Region, Account: e.o.Account,
 		AccountConcurrency: p.AccountConcurrency, IdleTimeout: idle, FreezeAfter: freezeAfter,
 		Credentials: credentials, Endpoints: map[string]string{"AWS_ENDPOINT_URL_LAMBDA": e.aws.url()},
 		Log: func(format string, args ...any) { e.notice(fmt.Sprintf(format, args...)) },
@@ -252,8 +231,8 @@ func (e *Emulator) Close(ctx context.Context) error {
 		errs = append(errs, e.lambda.Close(ctx))
 	}
 	<-stopped
-	if e.process != nil {
-		errs = append(errs, e.process.Close(context.WithoutCancel(ctx)))
+	if e.run != nil {
+		errs = append(errs, e.run.close(context.WithoutCancel(ctx)))
 	}
 	if e.stream != nil {
 		e.stream.Close()

@@ -27,7 +27,7 @@ func (e *Emulator) Project() *config.Project {
 }
 
 // Limits tells, in plain lines, what this machine cannot do as Lambda does. It is valid after Start.
-func (e *Emulator) Limits() []string { return e.process.Limits() }
+func (e *Emulator) Limits() []string { return e.run.limits() }
 
 // Result is a function's answer.
 type Result struct {

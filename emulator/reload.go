@@ -47,6 +47,7 @@ func (e *Emulator) apply(p *config.Project) []*config.Function {
 			}
 		}
 	}
+	e.run.keep(p)
 	e.route(p)
 	return build
 }
@@ -250,12 +251,24 @@ func (e *Emulator) artifact(f *config.Function) (lambda.Code, []string, error) {
 	if len(f.Broken) > 0 {
 		return lambda.Code{}, nil, &brokenError{f.Broken}
 	}
-	for _, d := range e.process.Check(f) {
+	if why := e.run.choice(f).why; why != "" {
+		e.noticeOnce("in a container: " + why)
+	}
+	for _, d := range e.run.check(f) {
 		if d.Severity == config.Error {
 			return lambda.Code{}, nil, &brokenError{[]config.Diagnostic{d}}
 		}
 		e.noticeOnce(d.String())
 	}
+	code, inputs, err := e.compile(f)
+	if err == nil && e.run.choice(f).container {
+		err = e.run.container.Prepare(e.ctx, f, code)
+	}
+	return code, inputs, err
+}
+
+// compile makes the function's code folder.
+func (e *Emulator) compile(f *config.Function) (lambda.Code, []string, error) {
 	if (e.o.NoBuild || f.Code.SkipBuild) && f.Code.Dir != "" {
 		return asItIs(f)
 	}
@@ -268,7 +281,7 @@ func (e *Emulator) artifact(f *config.Function) (lambda.Code, []string, error) {
 		return lambda.Code{}, nil, err
 	}
 	return lambda.Code{
-		Dir: a.Dir, Handler: a.Handler, NodePath: a.NodePath, PythonPath: a.PythonPath, Layers: a.Layers, Digest: a.Digest,
+		Dir: a.Dir, Handler: a.Handler, NodePath: a.NodePath, PythonPath: a.PythonPath, Layers: a.Layers, Digest: a.Digest, Image: a.Image,
 	}, a.Inputs, nil
 }
 
@@ -379,7 +392,7 @@ func (e *Emulator) served() *telemetry.Project {
 	}
 	for _, f := range e.project.Functions {
 		out.Functions = append(out.Functions, telemetry.Function{
-			Name: f.Name, ARN: fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", e.o.Region, e.o.Account, f.Name), Runtime: f.Runtime, Executor: "process"})
+			Name: f.Name, ARN: fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", e.o.Region, e.o.Account, f.Name), Runtime: f.Runtime, Executor: e.run.choice(f).String()})
 	}
 	return out
 }

@@ -223,7 +223,7 @@ func (p *Process) stopAll(ctx context.Context) error {
 // Unsupported tells whether fn cannot run as a process on any machine: an image, or a runtime that only containers have.
 func Unsupported(fn *config.Function) (d config.Diagnostic, unsupported bool) {
 	d = config.Diagnostic{Severity: config.Error, Position: fn.At, Object: fn.LogicalID, Code: "needs-container-executor",
-		Hint: "containers are not built yet; processes run provided.*, nodejs* and python*"}
+		Hint: "leave its executor at auto, or make it docker: processes run provided.*, nodejs* and python*"}
 	_, ok := parseRuntime(fn.Runtime)
 	switch {
 	case fn.PackageType == "Image":
