@@ -286,6 +286,7 @@ func TestTakenPortNamesItsHolder(t *testing.T) {
 }
 
 func TestWrongOptions(t *testing.T) {
+	for _, o := range []emulator.Options{{Port: -1}, {AWSPort: 70000}, {Port: 3000, AWSPort: 3000}, {Executor: "vm"}} {
 		var usage *emulator.UsageError
 		if _, err := emulator.New(o); !errors.As(err, &usage) {
 			t.Errorf("%+v: %v, want a usage error", o, err)
