@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types/build"
@@ -148,10 +149,12 @@ func expand(text string, args map[string]string) string {
 
 // building is what is known of a build that is under way.
 type building struct {
-	tag      string
+	tag   string
+	began time.Time
+	id    string
+	// mu makes one call at a time of progress: the context is sent while the build speaks.
+	mu       sync.Mutex
 	progress func(Progress)
-	began    time.Time
-	id       string
 	// step is the instruction that is being carried out; said is what it said last.
 	step string
 	said []string
@@ -181,9 +184,17 @@ func (b *building) line(line string) {
 	} else if b.said = append(b.said, line); len(b.said) > lastWords {
 		b.said = b.said[1:]
 	}
-	if b.progress != nil {
-		b.progress(Progress{Image: b.tag, Step: b.step, Line: line, Elapsed: time.Since(b.began)})
+	b.tell(Progress{Step: b.step, Line: line})
+}
+
+func (b *building) tell(p Progress) {
+	if b.progress == nil {
+		return
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p.Image, p.Elapsed = b.tag, time.Since(b.began)
+	b.progress(p)
 }
 
 // buildFailed tells a build that failed from an engine that did.
@@ -225,9 +236,9 @@ type counter struct {
 func (c *counter) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
 	c.sent += int64(n)
-	if now := time.Now(); c.b.progress != nil && now.Sub(c.told) >= often {
+	if now := time.Now(); now.Sub(c.told) >= often {
 		c.told = now
-		c.b.progress(Progress{Image: c.b.tag, Step: "send context", Bytes: c.sent, Elapsed: now.Sub(c.b.began)})
+		c.b.tell(Progress{Step: "send context", Bytes: c.sent})
 	}
 	return n, err
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/moby/patternmatcher"
@@ -111,7 +112,11 @@ func (c *buildContext) pack(w io.Writer) error {
 	}
 	if c.outside {
 		// The engine leaves out the Dockerfile and .dockerignore itself, where .dockerignore names them, after it has read them.
-		ignore := fmt.Appendf(bytes.TrimRight(c.ignore, "\n"), "\n.dockerignore\n%s\n", c.dockerfile)
+		ignore := slices.Clip(c.ignore)
+		if len(ignore) > 0 {
+			ignore = append(ignore, '\n')
+		}
+		ignore = fmt.Appendf(ignore, ".dockerignore\n%s\n", c.dockerfile)
 		if err := errors.Join(p.text(".dockerignore", ignore), p.text(c.dockerfile, c.recipe)); err != nil {
 			return err
 		}

@@ -39,8 +39,7 @@ func TestInfo(t *testing.T) {
 }
 
 func TestInfoOfAnother(t *testing.T) {
-	mux := http.NewServeMux()
-	describes(mux, "1.43")
+	mux := newMux("1.43")
 	e := connectTo(t, fakeEngine(t, mux))
 	want := Info{Name: "Docker 20.10.24", Address: e.dial.at.url, APIVersion: "1.43", OS: "linux", Arch: "arm64", KernelVersion: "6.1.0", CPUs: 3, MemoryBytes: 4096,
 		CgroupVersion: 2, CgroupDriver: "systemd", Rootless: true, UnixSocket: true}
@@ -280,8 +279,7 @@ func TestStopped(t *testing.T) {
 
 // The first of the usual places that answers is taken: a dead socket before it is no hindrance, and is what is told if there is nothing else.
 func TestDeadSocketBeforeALiveOne(t *testing.T) {
-	mux := http.NewServeMux()
-	describes(mux, "1.41")
+	mux := newMux("1.41")
 	live := strings.TrimPrefix(fakeEngine(t, mux), "unix://")
 	s := home(t, nil)
 	at := func(path string) address { return address{url: "unix://" + path, network: "unix", where: path} }
@@ -316,8 +314,7 @@ func TestSilent(t *testing.T) {
 }
 
 func TestTooOld(t *testing.T) {
-	mux := http.NewServeMux()
-	describes(mux, "1.40")
+	mux := newMux("1.40")
 	_, err := Connect(t.Context(), Options{Host: fakeEngine(t, mux)})
 	wantKind(t, err, TooOld, "version 1.40", "20.10")
 }
@@ -329,8 +326,7 @@ func TestNoEngineAtAll(t *testing.T) {
 
 // Root may open every socket, so another user of this machine tries.
 func TestNoPermission(t *testing.T) {
-	mux := http.NewServeMux()
-	describes(mux, "1.41")
+	mux := newMux("1.41")
 	host := fakeEngine(t, mux)
 	path := strings.TrimPrefix(host, "unix://")
 	if err := errors.Join(os.Chmod(filepath.Dir(path), 0o755), os.Chmod(path, 0)); err != nil {

@@ -32,8 +32,7 @@ func TestKindsOfAnswers(t *testing.T) {
 		{400, `invalid mount config for type "bind": bind source path does not exist: /x`, Refused, ""},
 		{403, "authorization denied by plugin", Refused, ""},
 	} {
-		mux := http.NewServeMux()
-		describes(mux, "1.41")
+		mux := newMux("1.41")
 		mux.HandleFunc("/v1.41/containers/create", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(c.status)
@@ -62,12 +61,11 @@ func hangUp(begin string) http.HandlerFunc {
 }
 
 func TestConnectionsThatBreak(t *testing.T) {
-	mux := http.NewServeMux()
-	describes(mux, "1.41")
+	mux := newMux("1.41")
 	head := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
 	mux.HandleFunc("/v1.41/containers/create", hangUp(""))
 	mux.HandleFunc("/v1.41/containers/c1/json", hangUp(head+`{"Id":"c1","St`))
-	mux.HandleFunc("/v1.41/containers/c1/attach", hangUp("HTTP/1.1 1"))
+	mux.HandleFunc("/v1.41/containers/c1/attach", hangUp("HTTP/1.1 101 Switching Protocols\r\n"))
 	mux.HandleFunc("/v1.41/images/create", hangUp(head+`{"status":"Pulling fs layer","id":"aa"}`))
 	mux.HandleFunc("/v1.41/images/app:1/json", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(404)
@@ -94,8 +92,7 @@ func TestConnectionsThatBreak(t *testing.T) {
 
 // An engine that was there and whose socket is gone is stopped, not absent: it may come back.
 func TestGoneAfterwards(t *testing.T) {
-	mux := http.NewServeMux()
-	describes(mux, "1.41")
+	mux := newMux("1.41")
 	e := connectTo(t, fakeEngine(t, mux))
 	e.dial.at.where += ".gone"
 	e.api.Close()
@@ -107,8 +104,7 @@ func TestGoneAfterwards(t *testing.T) {
 }
 
 func TestDeadlinesAreTheCallers(t *testing.T) {
-	mux := http.NewServeMux()
-	describes(mux, "1.41")
+	mux := newMux("1.41")
 	mux.HandleFunc("/v1.41/containers/c1/json", func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	e := connectTo(t, fakeEngine(t, mux))
 	ctx, cancel := context.WithTimeout(t.Context(), 1)
@@ -121,8 +117,7 @@ func TestDeadlinesAreTheCallers(t *testing.T) {
 }
 
 func TestFullDiskWhileBuildingAndPulling(t *testing.T) {
-	mux := http.NewServeMux()
-	describes(mux, "1.41")
+	mux := newMux("1.41")
 	say := func(lines string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
@@ -142,8 +137,7 @@ func TestFullDiskWhileBuildingAndPulling(t *testing.T) {
 
 // An image for another processor only is not pullable for this one.
 func TestNoManifestForTheProcessor(t *testing.T) {
-	mux := http.NewServeMux()
-	describes(mux, "1.41")
+	mux := newMux("1.41")
 	mux.HandleFunc("/v1.41/images/create", func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, `{"errorDetail":{"message":"no matching manifest for linux/arm64/v8 in the manifest list entries"},"error":"no matching manifest for linux/arm64/v8 in the manifest list entries"}`)
 	})

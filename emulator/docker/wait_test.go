@@ -130,8 +130,7 @@ func TestEventsOfOtherEngines(t *testing.T) {
 		"no code": {`{"Type":"container","Action":"die","Actor":{"ID":"c1","Attributes":{}}}`, `{"Id":"c1","State":{"Status":"exited","ExitCode":6}}`, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
-			mux := http.NewServeMux()
-			describes(mux, "1.41")
+			mux := newMux("1.41")
 			var mu sync.Mutex
 			asked := 0
 			mux.HandleFunc("/v1.41/containers/c1/json", func(w http.ResponseWriter, r *http.Request) {

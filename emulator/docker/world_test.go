@@ -205,6 +205,21 @@ func describes(mux *http.ServeMux, api string) {
 	})
 }
 
+func newMux(api string) *http.ServeMux {
+	mux := http.NewServeMux()
+	describes(mux, api)
+	return mux
+}
+
+// atOnce answers without reading the request.
+func atOnce(status int, text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		io.WriteString(w, text)
+	}
+}
+
 // fakeEngine serves mux at a socket, and gives its address.
 func fakeEngine(t testing.TB, mux http.Handler) string {
 	t.Helper()
