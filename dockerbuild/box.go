@@ -162,7 +162,7 @@ func (b *boxes) create(ctx context.Context, s *boxSpec, marker string, mount boo
 		return nil, err
 	}
 	spec := docker.Spec{
-		Image: s.image.ID, Platform: s.platform, User: "0:0", Network: s.network, Labels: map[string]string{ownerLabel: s.ref}, AutoRemove: true, OpenStdin: true,
+		Image: s.image.ID, Platform: s.platform, User: "root", Network: s.network, Labels: map[string]string{ownerLabel: s.ref}, AutoRemove: true, OpenStdin: true,
 		Entrypoint: []string{"/bin/sh", "-c", setUp, user, marker}, WorkingDir: "/",
 		Mounts: []docker.Mount{{Volume: volume, Target: boxCache}},
 	}

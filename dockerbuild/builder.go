@@ -246,7 +246,10 @@ func (b *Builder) sourceKey(fn *config.Function) string {
 // projectDir is where the project's configuration lies: compilers' messages name files relative to it.
 func projectDir(fn *config.Function) string {
 	if fn.At.File != "" {
-		return filepath.Dir(fn.At.File)
+		// It is told as the user wrote it, relative to the current folder.
+		if dir, err := filepath.Abs(filepath.Dir(fn.At.File)); err == nil {
+			return dir
+		}
 	}
 	return fn.Code.Dir
 }
@@ -263,6 +266,8 @@ type job struct {
 	// lambda says that the artifact is for Lambda, not for this machine. goarch is the processor that it is for.
 	lambda bool
 	goarch string
+	// host says that what is for Lambda is built on this machine all the same.
+	host bool
 	// runner runs the tools. With a build container, image is its image; nil on this machine.
 	runner Runner
 	image  *docker.Image
@@ -275,7 +280,7 @@ func (b *Builder) run(ctx context.Context, key string, fn *config.Function) (*Ar
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	j := &job{Builder: b, fn: fn, key: key, project: projectDir(fn), runner: b.opts.Runner, lambda: b.forLambda(fn), goarch: runtime.GOARCH}
+	j := &job{Builder: b, fn: fn, key: key, project: projectDir(fn), runner: b.opts.Runner, lambda: b.forLambda(fn), host: b.opts.Host, goarch: runtime.GOARCH}
 	if j.lambda {
 		j.goarch = goarch(fn.Architecture)
 	}

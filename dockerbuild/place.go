@@ -32,7 +32,7 @@ func goarch(architecture string) string {
 }
 
 // inContainer says whether the tools of this build run in a container.
-func (j *job) inContainer() bool { return j.lambda && !j.opts.Host }
+func (j *job) inContainer() bool { return j.lambda && !j.host }
 
 // tools gets the place where this build's tools run ready: for a container its image, pulled where it is missing. The container itself starts with the
 // first command.
