@@ -59,6 +59,7 @@ type Container struct {
 	starting sync.WaitGroup
 	// launching counts the starts that are under way.
 	launching atomic.Int32
+	tmpEvery  time.Duration
 
 	mu        sync.Mutex
 	closed    bool
@@ -82,7 +83,7 @@ func NewContainer(o ContainerOptions) *Container {
 	if o.Patience == 0 {
 		o.Patience = time.Minute
 	}
-	c := &Container{options: o, instances: map[*contained]struct{}{}}
+	c := &Container{options: o, tmpEvery: tmpEvery, instances: map[*contained]struct{}{}}
 	c.work, c.giveUp = context.WithCancelCause(context.Background())
 	c.buffers.New = func() any { b := make([]byte, readSize); return &b }
 	c.engines.connect = o.Connect

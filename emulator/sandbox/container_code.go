@@ -252,7 +252,7 @@ type filling struct {
 // filled is the name of a volume with the tree. A helper of the image, which never runs, takes the files.
 func (v *volumes) filled(ctx context.Context, image, key string, tree []entry) (string, error) {
 	sum := sha256.Sum256([]byte(key))
-	name := fmt.Sprintf("emulate-%s-%x", v.w.labels[labelSession], sum[:8])
+	name := fmt.Sprintf("%s%x", v.w.prefix, sum[:8])
 	v.mu.Lock()
 	if v.made == nil {
 		v.made = map[string]*filling{}

@@ -285,8 +285,9 @@ func (in *contained) PeakMemory() int64 {
 
 func (in *contained) sampled(r inside.Report) {
 	in.mu.Lock()
-	defer in.mu.Unlock()
 	in.peak = max(in.peak, r.Memory)
+	in.mu.Unlock()
+	in.tmpIs(r.Tmp)
 }
 
 // noSink is the output of a runtime that was never started.

@@ -22,7 +22,7 @@ func (b *box) furnish(ctx context.Context, s *docker.Spec) error {
 		return nil
 	}
 	if b.w.doors == nil {
-		b.volume = fmt.Sprintf("emulate-%s-%d-tmp", b.w.labels[labelSession], b.number)
+		b.volume = fmt.Sprintf("%stmp-%d", b.w.prefix, b.number)
 		if err := b.w.volumes.tmp(ctx, s.Image, b.volume); err != nil {
 			return err
 		}

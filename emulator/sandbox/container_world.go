@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -21,6 +22,8 @@ type world struct {
 	engine  *docker.Engine
 	session *session
 	labels  map[string]string
+	// prefix begins the names of this emulator's volumes.
+	prefix string
 	// doors is where inits that see our files come to, nil where they do not.
 	doors *doors
 	// why says what keeps them from it, for Limits.
@@ -55,6 +58,8 @@ func (c *Container) open(ctx context.Context, fn *config.Function, code lambda.C
 			w, err := c.openOnce(ctx, fn, code)
 			if err != nil {
 				w = nil
+			} else {
+				c.tidying.Go(c.watchTmp)
 			}
 			c.mu.Lock()
 			c.world, c.opening = w, nil
@@ -99,6 +104,8 @@ func (c *Container) openOnce(ctx context.Context, fn *config.Function, code lamb
 	}
 	host, _ := os.Hostname()
 	w.labels = map[string]string{labelSession: name, labelHost: host, labelFolder: w.session.dir}
+	sum := sha256.Sum256([]byte(host + "\n" + w.session.dir))
+	w.prefix = fmt.Sprintf("emulate-%x-", sum[:6])
 	w.volumes.w = w
 	if err := sweepEngine(ctx, engine); err != nil {
 		return nil, fmt.Errorf("remove what dead emulators left: %w", err)

@@ -53,6 +53,7 @@ func helperCode(t testing.TB) string {
 			return
 		}
 		cmd := exec.Command("go", "build", "-o", filepath.Join(helper.dir, "bootstrap"), "./testdata/helper")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // for a container's older libraries
 		if out, err := cmd.CombinedOutput(); err != nil {
 			helper.err = fmt.Errorf("%w: %s", err, out)
 		}

@@ -3,12 +3,17 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -68,6 +73,27 @@ func main() {
 		fmt.Println("grown")
 		wait()
 		runtime.KeepAlive(b)
+	case "listen":
+		if _, err := net.Listen("tcp", "127.0.0.1:8080"); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		fmt.Println("listening")
+		wait()
+	case "payloads":
+		payloads()
+	case "exhaust":
+		var all [][]byte
+		for {
+			b := make([]byte, 1<<20)
+			for i := range b {
+				b[i] = 1
+			}
+			all = append(all, b)
+			if len(all)%16 == 0 {
+				fmt.Println("MiB", len(all))
+			}
+		}
 	case "environment":
 		fmt.Println(strings.Join(os.Environ(), "\n"))
 	default:
@@ -88,6 +114,23 @@ func family() {
 	}
 	fmt.Println("pid", os.Getpid())
 	wait()
+}
+
+// payloads exchanges 6 MB each way with the Runtime API, eight at once.
+func payloads() {
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			r, err := http.Post("http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API"), "", bytes.NewReader(make([]byte, 6<<20)))
+			if err != nil {
+				panic(err)
+			}
+			if n, err := io.Copy(io.Discard, r.Body); n != 6<<20 || err != nil {
+				panic(fmt.Sprint(n, err))
+			}
+		})
+	}
+	all.Wait()
 }
 
 func wait() {
