@@ -48,8 +48,10 @@ type BuildProgress struct {
 type BuildResult struct {
 	// Function is its name, LogicalID its key in the configuration.
 	Function, LogicalID string
-	// Dir is the absolute path of the folder shaped like /var/task.
+	// Dir is the absolute path of the folder shaped like /var/task; "" for an image function.
 	Dir string
+	// Image is the reference or id of an image function's image, "" for any other.
+	Image string
 	// Digest identifies what was built: sources, recipe and the image that it was built in.
 	Digest string
 	// UpToDate says that nothing had to be done.
@@ -158,7 +160,7 @@ func buildAll(ctx context.Context, builder *dockerbuild.Builder, functions []*co
 			} else if a, err := builder.Build(ctx, f); err != nil {
 				r.Err = err
 			} else {
-				r.Dir, r.Digest, r.UpToDate = a.Dir, a.Digest, a.Cached
+				r.Dir, r.Image, r.Digest, r.UpToDate = a.Dir, a.Image, a.Digest, a.Cached
 			}
 			r.Elapsed = time.Since(began)
 			results[i] = r

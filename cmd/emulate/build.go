@@ -83,9 +83,9 @@ func (p *printer) built(results []emulator.BuildResult) {
 		case r.Err != nil:
 			fmt.Fprintf(tw, "%s\tfailed\n", r.Function)
 		case r.UpToDate:
-			fmt.Fprintf(tw, "%s\tup to date\t%s\n", r.Function, r.Dir)
+			fmt.Fprintf(tw, "%s\tup to date\t%s\n", r.Function, r.Dir+r.Image)
 		default:
-			fmt.Fprintf(tw, "%s\tbuilt in %s\t%s\n", r.Function, short(telemetry.Millis(r.Elapsed)), r.Dir)
+			fmt.Fprintf(tw, "%s\tbuilt in %s\t%s\n", r.Function, short(telemetry.Millis(r.Elapsed)), r.Dir+r.Image)
 		}
 	}
 	_ = tw.Flush() // a buffer does not fail
@@ -98,11 +98,12 @@ func builtLine(r emulator.BuildResult) any {
 		Function  string           `json:"function"`
 		LogicalID string           `json:"logicalId"`
 		Dir       string           `json:"dir,omitempty"`
+		Image     string           `json:"image,omitempty"`
 		Digest    string           `json:"digest,omitempty"`
 		UpToDate  bool             `json:"upToDate"`
 		ElapsedMs telemetry.Millis `json:"elapsedMs"`
 		Error     string           `json:"error,omitempty"`
-	}{"built", r.Function, r.LogicalID, r.Dir, r.Digest, r.UpToDate, telemetry.Millis(r.Elapsed), ""}
+	}{"built", r.Function, r.LogicalID, r.Dir, r.Image, r.Digest, r.UpToDate, telemetry.Millis(r.Elapsed), ""}
 	if r.Err != nil {
 		line.Error = r.Err.Error()
 	}
