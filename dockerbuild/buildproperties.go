@@ -199,10 +199,19 @@ func parseFlags(flags []string) (api.BuildOptions, error) {
 	return options, nil
 }
 
+// property is a build property, which emulate.yaml calls by its name and a SAM template with a capital letter.
+func (j *job) property(name string) (any, bool) {
+	v, ok := j.fn.Code.BuildProperties[name]
+	if !ok {
+		v, ok = j.fn.Code.BuildProperties[strings.ToUpper(name[:1])+name[1:]]
+	}
+	return v, ok
+}
+
 // setting is one of the function's build properties that is true or false, by any of its names.
 func (j *job) setting(names ...string) (value, given bool, err error) {
 	for _, name := range names {
-		v, ok := j.fn.Code.BuildProperties[name]
+		v, ok := j.property(name)
 		if !ok {
 			continue
 		}
@@ -218,30 +227,27 @@ func (j *job) setting(names ...string) (value, given bool, err error) {
 	return false, false, nil
 }
 
-// texts is a build property that is a text or a list of texts, by any of its names.
-func (j *job) texts(names ...string) ([]string, error) {
-	for _, name := range names {
-		v, ok := j.fn.Code.BuildProperties[name]
-		if !ok {
-			continue
-		}
-		list, err := stringsOf(v)
-		if err != nil {
-			return nil, j.fail("read build settings", name+": "+err.Error(), "", err)
-		}
-		return list, nil
+// texts is a build property that is a text or a list of texts.
+func (j *job) texts(name string) ([]string, error) {
+	v, ok := j.property(name)
+	if !ok {
+		return nil, nil
 	}
-	return nil, nil
+	list, err := stringsOf(v)
+	if err != nil {
+		return nil, j.fail("read build settings", name+": "+err.Error(), "", err)
+	}
+	return list, nil
 }
 
-// text is a build property that is one text, by any of its names; "" where it is not given.
-func (j *job) text(names ...string) (string, error) {
-	list, err := j.texts(names...)
+// text is a build property that is one text; "" where it is not given.
+func (j *job) text(name string) (string, error) {
+	list, err := j.texts(name)
 	if err != nil || len(list) == 0 {
 		return "", err
 	}
 	if len(list) > 1 {
-		return "", j.fail("read build settings", names[0]+" is one text, not a list", "", nil)
+		return "", j.fail("read build settings", name+" is one text, not a list", "", nil)
 	}
 	return list[0], nil
 }

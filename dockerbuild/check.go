@@ -24,20 +24,28 @@ import (
 //	  → checkBelonging    checkbelong.go    what has no place in a bundle
 //	Checker.Zip(report)   checkzip.go       the zipped size, which takes longest
 
-// Checker checks bundles. It remembers what it has read: functions that share a folder cost little more than one. It is not for concurrent use.
-type Checker struct {
-	cacheDir string
-	trees    map[string]*bundleTree
-	zipped   map[*bundleTree]int64
-	temps    []string
+// CheckOptions of NewChecker. The zero value looks at the user's cache.
+type CheckOptions struct {
+	// CacheDir is the Builder's: it has what was built, and remembers compressed sizes of files by their content. "" is os.UserCacheDir()/emulate.
+	CacheDir string
+	// Built is a folder that `emulate build -o` filled; "" looks into the cache.
+	Built string
 }
 
-// NewChecker makes a Checker. cacheDir remembers compressed sizes of files by their content; "" is os.UserCacheDir()/emulate.
-func NewChecker(cacheDir string) *Checker {
-	if base, err := os.UserCacheDir(); cacheDir == "" && err == nil {
-		cacheDir = filepath.Join(base, "emulate")
+// Checker checks bundles. It remembers what it has read: functions that share a folder cost little more than one. It is not for concurrent use.
+type Checker struct {
+	opts   CheckOptions
+	trees  map[string]*bundleTree
+	zipped map[*bundleTree]int64
+	temps  []string
+}
+
+// NewChecker makes a Checker. It does no I/O.
+func NewChecker(o CheckOptions) *Checker {
+	if base, err := os.UserCacheDir(); o.CacheDir == "" && err == nil {
+		o.CacheDir = filepath.Join(base, "emulate")
 	}
-	return &Checker{cacheDir: cacheDir, trees: map[string]*bundleTree{}, zipped: map[*bundleTree]int64{}}
+	return &Checker{opts: o, trees: map[string]*bundleTree{}, zipped: map[*bundleTree]int64{}}
 }
 
 // Close removes what was unpacked.
@@ -75,18 +83,18 @@ type BundleReport struct {
 // TooLarge says whether AWS refuses the bundle for its size.
 func (r *BundleReport) TooLarge() bool { return r.Unzipped >= unzippedLimit }
 
-// add adds a warning at the function's place.
-func (r *BundleReport) add(fn *config.Function, code, hint, format string, args ...any) {
+// warn adds a warning at the function's place.
+func (r *BundleReport) warn(code, hint, format string, args ...any) {
 	r.Diagnostics = append(r.Diagnostics, config.Diagnostic{
-		Severity: config.Warning, Position: fn.At, Code: code, Hint: hint, Message: "function " + fn.Name + ": " + fmt.Sprintf(format, args...),
+		Severity: config.Warning, Position: r.fn.At, Object: r.fn.LogicalID, Code: code, Hint: hint,
+		Message: "function " + r.fn.Name + ": " + fmt.Sprintf(format, args...),
 	})
 }
 
-// Check checks the bundle of one function but for its zipped size. project is the project's folder, below which `emulate build` writes. The problems
-// of the bundle are in the report; an error is for what cannot be read.
-func (c *Checker) Check(ctx context.Context, fn *config.Function, project string) (*BundleReport, error) {
+// Check checks the bundle of one function but for its zipped size. The problems of the bundle are in the report; an error is for what cannot be read.
+func (c *Checker) Check(ctx context.Context, fn *config.Function) (*BundleReport, error) {
 	r := &BundleReport{Function: fn.Name, Zipped: -1, fn: fn}
-	tree, err := c.locate(ctx, r, fn, project)
+	tree, err := c.locate(ctx, r, fn)
 	if err != nil {
 		return nil, fmt.Errorf("check function %s: %w", fn.Name, err)
 	}
@@ -131,7 +139,7 @@ func (c *Checker) Zip(ctx context.Context, r *BundleReport) ([]config.Diagnostic
 		size, known := c.zipped[r.code]
 		if !known {
 			var err error
-			if size, err = r.code.zipSize(ctx, c.cacheDir); err != nil {
+			if size, err = r.code.zipSize(ctx, c.opts.CacheDir); err != nil {
 				return nil, fmt.Errorf("check function %s: %w", r.Function, err)
 			}
 			c.zipped[r.code] = size
@@ -142,9 +150,8 @@ func (c *Checker) Zip(ctx context.Context, r *BundleReport) ([]config.Diagnostic
 		return nil, nil
 	}
 	n := len(r.Diagnostics)
-	r.add(r.fn, "zip-too-large", "Upload it by way of S3, as sam deploy and most tools do.",
+	r.warn("zip-too-large", "Upload it by way of S3, as sam deploy and most tools do.",
 		"its zip has about %s; in the request itself, AWS says: Zipped size must be smaller than %d bytes", megabytes(r.Zipped), zippedLimit)
-	r.Diagnostics[n].Object = r.fn.LogicalID
 	return r.Diagnostics[n:], nil
 }
 
@@ -238,11 +245,11 @@ func (r *BundleReport) duplicates() {
 		examples = append(examples, fmt.Sprintf("%s is the same as %s (%s)", d.Paths[1], d.Paths[0], megabytes(d.Bytes)))
 	}
 	if wasted >= weight {
-		r.add(r.fn, "duplicates", "", "%s are there more than once: %s", megabytes(wasted), some(examples, 3))
+		r.warn("duplicates", "", "%s are there more than once: %s", megabytes(wasted), some(examples, 3))
 	}
 }
 
-// diagnostics tells the findings, equal ones of a package's files as one.
+// diagnostics tells the findings, equal ones of a package's or a folder's files as one.
 func (c *nativeCheck) diagnostics() []config.Diagnostic {
 	type group struct {
 		finding
@@ -251,7 +258,7 @@ func (c *nativeCheck) diagnostics() []config.Diagnostic {
 	var groups []*group
 	index := map[string]*group{}
 	for _, f := range c.found {
-		id := strings.Join([]string{f.code, string(f.severity), f.key, f.file.tree.root, cmp.Or(f.file.tree.packageOf(f.file.name), f.file.name)}, "\x00")
+		id := strings.Join([]string{f.code, string(f.severity), f.key, f.file.tree.root, f.place()}, "\x00")
 		if g := index[id]; g != nil {
 			g.more = append(g.more, f.file.name)
 			continue
@@ -263,7 +270,7 @@ func (c *nativeCheck) diagnostics() []config.Diagnostic {
 	for _, g := range groups {
 		text := g.text()
 		if n := len(g.more); n > 0 {
-			text += fmt.Sprintf(" (%s of %s, too)", counted(n, "more file"), g.file.tree.packageOf(g.file.name))
+			text += fmt.Sprintf(" (%s of %s, too)", counted(n, "more file"), g.place())
 		}
 		list = append(list, config.Diagnostic{
 			Severity: g.severity, Position: config.Position{File: g.file.tree.show(g.file.name)}, Code: g.code, Hint: g.hint, Message: text,

@@ -20,8 +20,8 @@ import (
 type checked struct {
 	*compiler
 	fn *config.Function
-	// code is the code's folder.
-	code string
+	// code is the code's folder, built that of emulate build -o.
+	code, built string
 }
 
 func newChecked(t *testing.T, runtime, handler string) *checked {
@@ -32,8 +32,8 @@ func newChecked(t *testing.T, runtime, handler string) *checked {
 	}
 	return &checked{c, &config.Function{
 		Name: "fn", LogicalID: "Fn", Runtime: runtime, Handler: handler, PackageType: "Zip", Architecture: hostArch(), Code: config.Code{Dir: code},
-		At: config.Position{File: "template.yaml", Line: 3, Column: 1},
-	}, code}
+		At: config.Position{File: filepath.Join(c.dir, "template.yaml"), Line: 3, Column: 1},
+	}, code, ""}
 }
 
 // write puts a file into the code.
@@ -55,9 +55,9 @@ func (c *checked) report() *BundleReport { c.Helper(); return c.check(false) }
 
 func (c *checked) check(zip bool) *BundleReport {
 	c.Helper()
-	checker := NewChecker(filepath.Join(c.dir, "cache"))
+	checker := NewChecker(CheckOptions{CacheDir: filepath.Join(c.dir, "cache"), Built: c.built})
 	defer checker.Close()
-	r, err := checker.Check(context.Background(), c.fn, c.dir)
+	r, err := checker.Check(context.Background(), c.fn)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestLibraries(t *testing.T) {
 	copyInto(t, moved, filepath.Join(c.code, "native", "libmoved.so.1"))
 	c.want(
 		"error missing-library bootstrap: needs libpq.so.5, which neither the bundle nor Amazon Linux 2023 has",
-		"error library-path bootstrap: needs libmoved.so.1, which the bundle has as /var/task/native/libmoved.so.1, where the loader does not look",
+		"error library-path bootstrap: needs libmoved.so.1 (the bundle has it as /var/task/native/libmoved.so.1), where the loader does not look",
 		"warning uncertain-library bootstrap: needs libssl.so.3, which Amazon's image of Amazon Linux 2023 has, and AWS does not promise in Lambda itself",
 	)
 	// A layer, a path in the file, and one in the environment are looked at.
@@ -154,7 +154,7 @@ func TestLibrariesOfLibraries(t *testing.T) {
 	c.elf("bootstrap", []string{mine}, nil, "-Wl,-rpath,$ORIGIN/native", "-Wl,--disable-new-dtags")
 	c.want()
 	c.elf("bootstrap", []string{mine}, nil, "-Wl,-rpath,$ORIGIN/native", "-Wl,--enable-new-dtags")
-	c.want("error library-path native/libmine.so.1: needs libdeep.so.1, which the bundle has as /var/task/native/libdeep.so.1, where the loader does not look")
+	c.want("error library-path native/libmine.so.1: needs libdeep.so.1 (the bundle has it as /var/task/native/libdeep.so.1), where the loader does not look")
 	if err := os.Remove(filepath.Join(c.code, "native", "libdeep.so.1")); err != nil {
 		t.Fatal(err)
 	}
@@ -434,13 +434,13 @@ func TestPythonParts(t *testing.T) {
 // Functions of one folder share what was read.
 func TestSharedFolder(t *testing.T) {
 	c := newChecked(t, "nodejs22.x", "index.handler").write("index.js", "exports.handler = 1").write("other.js", "exports.handler = 1")
-	checker := NewChecker(filepath.Join(c.dir, "cache"))
+	checker := NewChecker(CheckOptions{CacheDir: filepath.Join(c.dir, "cache"), Built: c.built})
 	defer checker.Close()
 	second := *c.fn
 	second.Handler = "other.handlr"
 	var codes []string
 	for _, fn := range []*config.Function{c.fn, &second} {
-		r, err := checker.Check(context.Background(), fn, c.dir)
+		r, err := checker.Check(context.Background(), fn)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -457,7 +457,7 @@ func TestCancelled(t *testing.T) {
 	c := newChecked(t, "nodejs22.x", "index.handler").write("index.js", "exports.handler = 1")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(errClosed)
-	if _, err := NewChecker(filepath.Join(c.dir, "cache")).Check(ctx, c.fn, c.dir); err == nil || !strings.Contains(err.Error(), errClosed.Error()) {
+	if _, err := NewChecker(CheckOptions{CacheDir: filepath.Join(c.dir, "cache"), Built: c.built}).Check(ctx, c.fn); err == nil || !strings.Contains(err.Error(), errClosed.Error()) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -28,8 +28,11 @@ const (
 	FromImage = "image"
 )
 
-// locate finds the bundle's tree, and tells what keeps it from being the whole.
-func (c *Checker) locate(ctx context.Context, r *BundleReport, fn *config.Function, project string) (*bundleTree, error) {
+// buildFirst is the mend of what cannot be checked before it is built.
+const buildFirst = "Run `emulate build` first."
+
+// locate finds the bundle's tree, and tells what keeps it from being the whole. There is none for images and sources.
+func (c *Checker) locate(ctx context.Context, r *BundleReport, fn *config.Function) (*bundleTree, error) {
 	switch {
 	case fn.PackageType == "Image":
 		r.From = FromImage
@@ -38,18 +41,12 @@ func (c *Checker) locate(ctx context.Context, r *BundleReport, fn *config.Functi
 		r.From = FromInline
 		return c.inline(ctx, fn)
 	}
-	built := filepath.Join(project, ".emulate", "build", fn.LogicalID)
-	st, err := os.Stat(built)
-	if err == nil && st.IsDir() {
-		if newer := newerSource(fn, st.ModTime()); newer == "" {
-			r.From, r.Dir = FromBuild, built
-			return c.tree(ctx, built)
-		} else {
-			r.add(fn, "stale-build", "Run `emulate build` first.", "%s is newer than %s, which is left aside", relative(newer, project), relative(built, project))
-		}
+	if dir := c.built(r, fn); dir != "" {
+		r.From, r.Dir = FromBuild, dir
+		return c.tree(ctx, dir)
 	}
 	r.Dir = fn.Code.Dir
-	st, err = os.Stat(fn.Code.Dir)
+	st, err := os.Stat(fn.Code.Dir)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("find the code: %w", err)
@@ -60,36 +57,106 @@ func (c *Checker) locate(ctx context.Context, r *BundleReport, fn *config.Functi
 	}
 	if why := sourcesOf(fn); why != "" {
 		r.From = FromSources
-		r.add(fn, "not-built", "Run `emulate build` first.", "%s: what is deployed cannot be checked before it is built", why)
+		r.warn("not-built", buildFirst, "%s: what is deployed cannot be checked before it is built", why)
 		return nil, nil
 	}
 	r.From = FromCode
-	t, err := c.tree(ctx, fn.Code.Dir)
-	if err != nil {
-		return nil, err
-	}
 	if missing := notInstalled(fn); len(missing) > 0 {
-		r.add(fn, "not-built", "Run `emulate build` first.", "the code's folder does not have its dependencies (%s): they are not checked", some(missing, 3))
+		r.warn("not-built", buildFirst, "the code's folder does not have its dependencies (%s): they are not checked", some(missing, 3))
 	}
-	return t, nil
+	return c.tree(ctx, fn.Code.Dir)
 }
 
-// newerSource is a source file that was changed after a build, "" where there is none.
-func newerSource(fn *config.Function, built time.Time) (newer string) {
-	_ = filepath.WalkDir(fn.Code.Dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return nil // what cannot be read is the build's affair
+// built finds what `emulate build` made of a function: in the folder that it was told, or in the cache, by the record of the last build. "" where there
+// is nothing, or something has changed since, which is told.
+func (c *Checker) built(r *BundleReport, fn *config.Function) string {
+	if c.opts.Built != "" {
+		dir := filepath.Join(c.opts.Built, fn.LogicalID)
+		if st, err := os.Stat(dir); err == nil && st.IsDir() {
+			return dir
 		}
-		if d.IsDir() && path != fn.Code.Dir && (skipDir(d.Name()) || d.Name() == ".emulate") {
-			return fs.SkipDir
-		}
-		if info, err := d.Info(); err == nil && !d.IsDir() && info.ModTime().After(built) {
-			newer = path
-			return fs.SkipAll
-		}
+		r.warn("not-built", "Run `emulate build -o "+c.opts.Built+"` first.", "%s is not there, the code is checked as it is", dir)
+		return ""
+	}
+	b := readBuilt(c.opts.CacheDir, fn)
+	if b == nil {
+		return ""
+	}
+	if newer := newerThan(b.Inputs, b.Began); newer != "" {
+		r.warn("stale-build", buildFirst, "%s has changed since the last `emulate build`, whose result is left aside", relative(newer, projectDir(fn)))
+		return ""
+	}
+	return b.Dir
+}
+
+// builtRecord is what the check must know of the last build of a function for Lambda.
+type builtRecord struct {
+	// Dir is the artifact's folder, Inputs what it was made of.
+	Dir    string
+	Inputs []string
+	// Began is when the build began to read its inputs.
+	Began time.Time
+}
+
+// builtFile is the record's file. Another setting of the function is another record.
+func builtFile(cacheDir string, fn *config.Function) string {
+	key, err := json.Marshal([]any{fn.LogicalID, fn.Runtime, fn.Handler, fn.Code, fn.Architecture, projectDir(fn)})
+	if err != nil {
+		key = fmt.Appendf(nil, "%#v", fn.Code) // a property that is not JSON, as in Builder.sourceKey
+	}
+	return filepath.Join(cacheDir, "records", "built-"+hash(string(key))+".json")
+}
+
+// rememberBuilt notes the artifact of a function that was built for Lambda, so that the check looks at it. began is when the build began.
+func rememberBuilt(cacheDir string, fn *config.Function, a *Artifact, began time.Time) error {
+	content, err := json.Marshal(builtRecord{a.Dir, a.Inputs, began})
+	if err != nil {
+		return fmt.Errorf("note the build of function %s: %w", fn.Name, err)
+	}
+	file := builtFile(cacheDir, fn)
+	return writeAtomic(filepath.Dir(file), file, content)
+}
+
+// readBuilt reads the record of a function; nil where there is none, or the folder is gone.
+func readBuilt(cacheDir string, fn *config.Function) *builtRecord {
+	var b builtRecord
+	content, err := os.ReadFile(builtFile(cacheDir, fn))
+	if err != nil || json.Unmarshal(content, &b) != nil {
 		return nil
-	})
-	return newer
+	}
+	if st, err := os.Stat(b.Dir); err != nil || !st.IsDir() {
+		return nil
+	}
+	return &b
+}
+
+// newerThan is one of some files, or of the files of some folders, that was changed after a time; "" where there is none.
+func newerThan(inputs []string, when time.Time) (newer string) {
+	for _, input := range inputs {
+		_ = filepath.WalkDir(input, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				if path == input {
+					newer = path // it is gone
+				}
+				return nil
+			}
+			if d.IsDir() {
+				if path != input && skipDir(d.Name()) {
+					return fs.SkipDir
+				}
+				return nil
+			}
+			if info, err := d.Info(); err == nil && info.ModTime().After(when) {
+				newer = path
+				return fs.SkipAll
+			}
+			return nil
+		})
+		if newer != "" {
+			return newer
+		}
+	}
+	return ""
 }
 
 // sourcesOf says why a function's folder holds sources only; "" where it may be deployed as it is.

@@ -1,6 +1,7 @@
 package dockerbuild
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -20,6 +21,11 @@ type finding struct {
 	hint string
 	// text is the message. It is asked for once for each group, since it may have to read the file again.
 	text func() string
+}
+
+// place is the package of the file, else its folder.
+func (f finding) place() string {
+	return cmp.Or(f.file.tree.packageOf(f.file.name), path.Dir(f.file.name))
 }
 
 const (
@@ -161,12 +167,17 @@ func (c *nativeCheck) link(files []seenFile) {
 		rpath := expandOrigin(f.native.rpath, path.Dir(f.at))
 		rpath = append(rpath, inherited...)
 		where := map[string]seenFile{}
+		var lacking []string
 		for _, lib := range f.native.needed {
-			if g, ok := c.library(f, lib, rpath, root); ok {
+			switch g, v := c.library(f, lib, rpath); {
+			case v != fits:
+				lacking = append(lacking, lib)
+			case g.bundleFile != nil:
 				where[lib] = g
 				follow(g, rpath, root)
 			}
 		}
+		c.missing(f, lacking, root)
 		c.symbolVersions(f, where, c.entry(root) || root.native.interp != "")
 	}
 	for _, entries := range []bool{true, false} {
@@ -186,35 +197,37 @@ func expandOrigin(dirs []string, origin string) []string {
 	return out
 }
 
-// library looks for a needed library in the loader's order: DT_RPATH, LD_LIBRARY_PATH, DT_RUNPATH, the system. ok says that the bundle's own is taken;
-// that none is found is reported.
-func (c *nativeCheck) library(f seenFile, lib string, rpath []string, root seenFile) (g seenFile, ok bool) {
+// library looks for a needed library in the loader's order: DT_RPATH, LD_LIBRARY_PATH, DT_RUNPATH, the system. The verdict is fits where it is found:
+// in the bundle, as g, or in the system.
+func (c *nativeCheck) library(f seenFile, lib string, rpath []string) (g seenFile, v verdict) {
 	if strings.Contains(lib, "/") {
-		if g, ok = c.find(path.Join("/var/task", lib)); path.IsAbs(lib) {
-			g, ok = c.find(lib)
+		if g, ok := c.findNative(lib); ok {
+			return g, fits
 		}
-		return g, ok && g.native != nil
+		return seenFile{}, lacks
 	}
-	verdict := c.target.library(lib)
-	if verdict == fits && c.loadedAlready(lib) {
-		return g, false
+	v = c.target.library(lib)
+	if v == fits && c.loadedAlready(lib) {
+		return seenFile{}, v
 	}
-	dirs := slices.Concat(rpath, c.libraryPath, expandOrigin(f.native.runpath, path.Dir(f.at)))
-	for _, dir := range dirs {
-		if verdict == fits && systemDir(dir) {
-			return g, false
+	for _, dir := range slices.Concat(rpath, c.libraryPath, expandOrigin(f.native.runpath, path.Dir(f.at))) {
+		if v == fits && systemDir(dir) {
+			return seenFile{}, v
 		}
-		if g, ok = c.find(path.Join("/var/task", dir, lib)); path.IsAbs(dir) {
-			g, ok = c.find(path.Join(dir, lib))
-		}
-		if ok && g.native != nil && g.native.madeFor(c.target) {
-			return g, true
+		if g, ok := c.findNative(path.Join(dir, lib)); ok && g.native.madeFor(c.target) {
+			return g, fits
 		}
 	}
-	if verdict != fits {
-		c.missing(f, lib, verdict, root)
+	return seenFile{}, v
+}
+
+// findNative finds a native file of the bundle; a path that is not absolute starts where the function is started.
+func (c *nativeCheck) findNative(at string) (seenFile, bool) {
+	if !path.IsAbs(at) {
+		at = path.Join("/var/task", at)
 	}
-	return seenFile{}, false
+	g, ok := c.find(at)
+	return g, ok && g.native != nil
 }
 
 // loadedAlready says whether the interpreter has a library loaded before any code of the function: another of the same name is never loaded then.
@@ -236,33 +249,39 @@ func systemDir(dir string) bool {
 	return false
 }
 
-// missing reports a library that the loader does not find. Of a file that is surely loaded that is an error; others may be there for nothing, as the
-// GPU parts of many packages.
-func (c *nativeCheck) missing(f seenFile, lib string, v verdict, root seenFile) {
-	program := root.native.interp != ""
-	if v == perhaps {
-		c.add(f, config.Warning, "uncertain-library", lib, packHint, func() string {
-			return fmt.Sprintf("needs %s, which Amazon's image of %s has, and AWS does not promise in Lambda itself", lib, c.target.name)
-		})
-		return
+// missing reports the libraries that the loader does not find. Of a file that is surely loaded that is an error; others may be there for nothing, as
+// the GPU parts of many packages.
+func (c *nativeCheck) missing(f seenFile, libs []string, root seenFile) {
+	var uncertain, moved, gone []string
+	for _, lib := range libs {
+		g, elsewhere := c.sonames[lib]
+		switch {
+		case elsewhere:
+			moved = append(moved, fmt.Sprintf("%s (the bundle has it as %s)", lib, g.at))
+		case c.target.library(lib) == perhaps:
+			uncertain = append(uncertain, lib)
+		default:
+			gone = append(gone, lib)
+		}
 	}
 	severity := config.Warning
-	if g, elsewhere := c.sonames[lib]; elsewhere {
-		if program && c.entry(root) {
-			severity = config.Error // nothing can have loaded it before
-		}
-		hint := "Move it to lib/, or link with -Wl,-rpath,'$ORIGIN/…' so that it is found."
-		c.add(f, severity, "library-path", lib, hint, func() string {
-			return fmt.Sprintf("needs %s, which the bundle has as %s, where the loader does not look", lib, g.at)
-		})
-		return
-	}
 	if c.entry(root) {
 		severity = config.Error
 	}
-	c.add(f, severity, "missing-library", lib, packHint, func() string {
-		return fmt.Sprintf("needs %s, which neither the bundle nor %s has", lib, c.target.name)
-	})
+	c.lacking(f, severity, "missing-library", gone, packHint, "which neither the bundle nor "+c.target.name+" has")
+	if root.native.interp == "" {
+		severity = config.Warning // something may have loaded it before
+	}
+	c.lacking(f, severity, "library-path", moved, "Move it to lib/, or link with -Wl,-rpath,'$ORIGIN/…' so that it is found.", "where the loader does not look")
+	c.lacking(f, config.Warning, "uncertain-library", uncertain, packHint,
+		"which Amazon's image of "+c.target.name+" has, and AWS does not promise in Lambda itself")
+}
+
+func (c *nativeCheck) lacking(f seenFile, severity config.Severity, code string, libs []string, hint, why string) {
+	if len(libs) > 0 {
+		what := some(libs, 3)
+		c.add(f, severity, code, what, hint, func() string { return "needs " + what + ", " + why })
+	}
 }
 
 // symbolVersions judges the versions that a file needs: against the system's, or against those of the bundle's own library where that one is taken.
@@ -340,10 +359,11 @@ func needsOf(f seenFile, list []symbolNeed) string {
 		}
 		out = append(out, text)
 	}
+	text := strings.Join(out, ", ")
 	if more := len(list) - len(out); more > 0 {
-		out = append(out, fmt.Sprintf("%d more", more))
+		text += fmt.Sprintf(" and %d more", more)
 	}
-	return strings.Join(out, ", ")
+	return text
 }
 
 // some joins the first of a list, and says how many more there are.

@@ -24,7 +24,7 @@ const (
 	// borders is far below a thousandth.
 	zipChunk = 8 << 20
 	// zipCached is the size from which on looking a file up is cheaper than compressing it.
-	zipCached = 16 << 10
+	zipCached = 4 << 10
 	// zipEntry and zipEnd are the bytes that a zip has for every file beside its content and, twice, its name; and once at its end.
 	zipEntry, zipEnd = 30 + 46, 22
 )

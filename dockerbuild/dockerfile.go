@@ -20,26 +20,26 @@ const taskDir = "/var/task"
 func (j *job) dockerfile(ctx context.Context) (*Artifact, error) {
 	b := &imageBuild{context: j.dir, args: map[string]string{}}
 	var errs []error
-	text := func(names ...string) string {
-		s, err := j.text(names...)
+	text := func(name string) string {
+		s, err := j.text(name)
 		errs = append(errs, err)
 		return s
 	}
-	if c := text("context", "DockerContext"); c != "" {
+	if c := text("context"); c != "" {
 		b.context = j.beside(c)
 	}
 	b.file = filepath.Join(b.context, "Dockerfile")
-	if f := text("dockerfile", "Dockerfile"); f != "" {
+	if f := text("dockerfile"); f != "" {
 		b.file = resolve(b.context, f)
 	}
-	b.target = text("target", "DockerBuildTarget")
-	args, err := j.texts("args", "DockerBuildArgs")
+	b.target = text("target")
+	args, err := j.texts("args")
 	errs = append(errs, err)
 	for _, kv := range args {
 		name, value, _ := strings.Cut(kv, "=")
 		b.args[name] = value
 	}
-	path := text("path", "Path")
+	path := text("path")
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -119,9 +119,9 @@ func (j *job) labels() map[string]string {
 
 // compose builds a service of the user's compose.yaml, by its build section, and takes a folder of the image as the artifact.
 func (j *job) compose(ctx context.Context) (*Artifact, error) {
-	service, err1 := j.text("service", "Service")
-	name, err2 := j.text("file", "File")
-	path, err3 := j.text("path", "Path")
+	service, err1 := j.text("service")
+	name, err2 := j.text("file")
+	path, err3 := j.text("path")
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}

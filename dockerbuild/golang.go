@@ -179,7 +179,7 @@ func goHint(output string) string {
 	case strings.Contains(output, "go.mod file not found"):
 		return "Run: go mod init NAME && go mod tidy"
 	case strings.Contains(output, `C compiler "gcc" not found`):
-		return "The program needs cgo, and the C compiler is missing: name an image that has one by BuildImage (build.image), or set cgo to false."
+		return "The program needs cgo, and the C compiler is missing: name an image that has one by container.buildImage, or set cgo to false."
 	case strings.Contains(output, "no required module provides package"), strings.Contains(output, "missing go.sum entry"),
 		strings.Contains(output, "updates to go.mod needed"):
 		return "Run: go mod tidy"

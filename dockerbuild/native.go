@@ -55,9 +55,9 @@ func (j *job) native(ctx context.Context) (*Artifact, error) {
 }
 
 func (j *job) nativeRecipe() (*nativeRecipe, error) {
-	packages, err1 := j.texts("packages", "Packages")
-	commands, err2 := j.texts("commands", "Commands")
-	files, err3 := j.texts("files", "Files")
+	packages, err1 := j.texts("packages")
+	commands, err2 := j.texts("commands")
+	files, err3 := j.texts("files")
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}

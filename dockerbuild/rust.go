@@ -20,18 +20,18 @@ func (j *job) rust(ctx context.Context) (*Artifact, error) {
 	if err := j.tools(ctx); err != nil {
 		return nil, err
 	}
-	binary, err := j.text("Binary", "binary")
+	binary, err := j.text("binary")
 	if err != nil {
 		return nil, err
 	}
-	profile, err := j.text("Profile", "profile")
+	profile, err := j.text("profile")
 	if err != nil {
 		return nil, err
 	}
 	if profile == "" {
 		profile = "release"
 	}
-	features, err := j.texts("Features", "features")
+	features, err := j.texts("features")
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func (j *job) cargoBinary(ctx context.Context, c Command) (string, error) {
 	case len(names) == 0:
 		return "", j.fail("cargo build", "the package has no program", "It needs a src/main.rs, or a [[bin]] in its Cargo.toml; for a workspace, CodeUri must be the member's folder.", nil)
 	}
-	return "", j.fail("cargo build", "the package has several programs: "+strings.Join(names, ", "), "Name one by BuildProperties: Binary (build.binary), or call it bootstrap.", nil)
+	return "", j.fail("cargo build", "the package has several programs: "+strings.Join(names, ", "), "Name one by BuildProperties: Binary (build: {binary: NAME}), or call it bootstrap.", nil)
 }
 
 // cargoPlace is a file in cargo's messages.

@@ -209,18 +209,16 @@ func (t *template) metadata(fr *functionReader, r *resource) {
 	if method == nil {
 		return
 	}
-	switch known := []string{"go1.x", "makefile", "esbuild"}; {
+	switch known := methodNames("sam"); {
 	case slices.Contains(known, method.text):
-		c.BuildMethod = method.text
+		fr.f.setBuildMethod(method.text)
+		if p := m.get("BuildProperties"); p != nil && p.kind == mapKind && slices.Contains([]string{"dockerfile", "compose", "native"}, method.text) {
+			fr.checkBuild(p, "sam", method.text)
+		}
 	case slices.Contains(runtimes, method.text) || retiredRuntimes[method.text] != "":
 		// A runtime's name stands for that language's own way, which is what is found out without it.
-	case slices.Contains([]string{"rust-cargolambda", "python-uv"}, method.text):
-		fr.errorf(method, "not-supported", "", "BuildMethod %s is not supported yet", method.text)
 	default:
 		fr.errorf(method, "wrong-value", oneOf(method.text, known), "unknown BuildMethod %q", method.text)
-	}
-	if c.BuildMethod == "makefile" {
-		c.MakeTarget = "build-" + r.id
 	}
 }
 

@@ -228,28 +228,24 @@ func family(runtime string) string {
 	return runtime
 }
 
-// build reads "build: makefile" or "build: {method: esbuild, Minify: true}".
+// build reads "build: makefile" or "build: {method: esbuild, Minify: true}". Without a method the settings are those of the language's own way.
 func (r *functionReader) build() {
 	v := r.value("build")
 	if v == nil {
 		return
 	}
-	methods := []string{"go1.x", "makefile", "esbuild", "none"}
+	methods := methodNames("emulate.yaml")
 	p := r.props
 	property := "build"
 	if v.kind == mapKind {
 		p, property = r.nested("build"), "method"
-		p.require("method", oneOf("", methods))
 		r.f.Code.BuildProperties = v.plain().(map[string]any)
 		delete(r.f.Code.BuildProperties, "method")
 	}
-	switch method := p.enum(property, "", methods...); method {
-	case "none":
-		r.f.Code.SkipBuild = true
-	case "makefile":
-		r.f.Code.BuildMethod, r.f.Code.MakeTarget = method, "build-"+r.f.LogicalID
-	default:
-		r.f.Code.BuildMethod = method
+	method := p.enum(property, "", methods...)
+	r.f.setBuildMethod(method)
+	if v.kind == mapKind && (method != "" || !p.has("method")) {
+		p.checkBuild(v, "emulate.yaml", method)
 	}
 }
 

@@ -111,10 +111,12 @@ type Code struct {
 	Inline string
 	// InlineName is the name of that file: "index.js" or "index.py".
 	InlineName string
-	// BuildMethod is SAM's Metadata.BuildMethod: "", "go1.x", "makefile", "esbuild". Empty lets dockerbuild find out.
+	// BuildMethod is SAM's Metadata.BuildMethod: "", "go1.x", "makefile", "esbuild", "python-uv", "rust-cargolambda", or one that SAM has no name for:
+	// "dockerfile", "compose", "native". Empty lets dockerbuild find out.
 	BuildMethod string
-	// BuildProperties are SAM's Metadata.BuildProperties (esbuild: Minify, Target, Sourcemap, EntryPoints, External, Format, …), values as the
-	// file gives them: strings, bools, numbers, []any.
+	// BuildProperties are SAM's Metadata.BuildProperties (esbuild: Minify, Target, Sourcemap, EntryPoints, External, Format, …), or the settings of
+	// another method: cgo; binary, features, profile; dockerfile, context, target, args, path; file, service, path; packages, commands, files. Values are as
+	// the file gives them: strings, bools, numbers, []any, map[string]any.
 	BuildProperties map[string]any
 	// MakeTarget is the target of BuildMethod makefile: build-<LogicalID>.
 	MakeTarget string
