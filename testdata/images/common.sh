@@ -32,7 +32,6 @@ fill_base() {
 	# The host's certificates: what reaches a registry from the host does so from a container.
 	cp "$certificates" "$root/etc/ssl/certs/ca-certificates.crt"
 	ln -sf /usr/share/zoneinfo/UTC "$root/etc/localtime"
-	[ ! -d "$root/usr/lib/locale/C.utf8" ] || cp -r "$root/usr/lib/locale/C.utf8" "$root/usr/lib/locale/en_US.utf8"
 	rm -rf "$root"/usr/share/{doc,man,info,lintian,locale} "$root"/var/lib/apt/lists/* "$root/etc/apt/apt.conf.d/99mmdebstrap"
 }
 
