@@ -106,7 +106,9 @@ func TestContainerTmpIsNoMemory(t *testing.T) {
 		s.Function.EphemeralStorageMB = 256
 		in := startIn(t, c, s)
 		out.await(t, "written")
-		eventually(t, "the notice of a large /tmp", func() bool { return strings.Contains(said(), " MB in /tmp; on Lambda, writes beyond its EphemeralStorage of 256 MB fail") })
+		eventually(t, "the notice of a large /tmp", func() bool {
+			return strings.Contains(said(), " MB in /tmp; on Lambda, writes beyond its EphemeralStorage of 256 MB fail")
+		})
 		if n := strings.Count(said(), "in /tmp"); n != 1 {
 			t.Errorf("it was said %d times", n)
 		}

@@ -15,6 +15,10 @@ import (
 
 // beEmulator is this test binary in the part of an emulator that is to be killed: it starts one environment and tells of it.
 func beEmulator() {
+	if os.Getenv("SANDBOX_TEST_SESSION") != "" {
+		beContainers()
+		return
+	}
 	p := NewProcess(ProcessOptions{
 		TempDir: os.Getenv("SANDBOX_TEST_TEMP"), CacheDir: os.Getenv("SANDBOX_TEST_TEMP"), NoCgroups: os.Getenv("SANDBOX_TEST_EMULATOR") == "plain",
 		onlyV1: os.Getenv("SANDBOX_TEST_EMULATOR") == "v1",
