@@ -71,8 +71,10 @@ func (s *boxSpec) key() string {
 // boxes are the build containers of a Builder.
 type boxes struct {
 	labels map[string]string
-	mu     sync.Mutex
-	slots  map[string]*boxSlot
+	// apart makes no use of shared files, also where there could be.
+	apart bool
+	mu    sync.Mutex
+	slots map[string]*boxSlot
 }
 
 type boxSlot struct {
@@ -129,7 +131,7 @@ func (b *boxes) start(ctx context.Context, s *boxSpec) (*box, error) {
 	}
 	marker.Close()
 	defer os.Remove(marker.Name())
-	if s.engine.Info().UnixSocket {
+	if s.engine.Info().UnixSocket && !b.apart {
 		box, err := b.create(ctx, s, marker.Name(), true)
 		if err == nil && box.shared {
 			return box, nil

@@ -109,7 +109,7 @@ func TestLocate(t *testing.T) {
 	)
 	c.built = filepath.Join(c.dir, "dist")
 	c.want(
-		"warning not-built template.yaml: function fn: "+c.built+"/Fn is not there, the code is checked as it is",
+		"warning no-build template.yaml: function fn: "+c.built+"/Fn is not there, the code is checked as it is",
 		"warning not-built template.yaml: function fn: its folder holds Go sources: what is deployed cannot be checked before it is built",
 	)
 	chmod(t, write(t, filepath.Join(c.built, "Fn", "bootstrap"), ""), 0o755)

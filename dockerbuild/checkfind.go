@@ -72,10 +72,10 @@ func (c *Checker) locate(ctx context.Context, r *BundleReport, fn *config.Functi
 func (c *Checker) built(r *BundleReport, fn *config.Function) string {
 	if c.opts.Built != "" {
 		dir := filepath.Join(c.opts.Built, fn.LogicalID)
-		if st, err := os.Stat(dir); err == nil && st.IsDir() {
-			return dir
+		if abs, err := filepath.Abs(dir); err == nil && isFolder(abs) {
+			return abs
 		}
-		r.warn("not-built", "Run `emulate build -o "+c.opts.Built+"` first.", "%s is not there, the code is checked as it is", dir)
+		r.warn("no-build", "Run `emulate build -o "+c.opts.Built+"` first.", "%s is not there, the code is checked as it is", dir)
 		return ""
 	}
 	b := readBuilt(c.opts.CacheDir, fn)
@@ -124,10 +124,15 @@ func readBuilt(cacheDir string, fn *config.Function) *builtRecord {
 	if err != nil || json.Unmarshal(content, &b) != nil {
 		return nil
 	}
-	if st, err := os.Stat(b.Dir); err != nil || !st.IsDir() {
+	if !isFolder(b.Dir) {
 		return nil
 	}
 	return &b
+}
+
+func isFolder(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
 }
 
 // newerThan is one of some files, or of the files of some folders, that was changed after a time; "" where there is none.

@@ -34,6 +34,7 @@ func (j *job) imageFunction(ctx context.Context) (*Artifact, error) {
 		return nil, j.engineFailed("find a container engine", err)
 	}
 	im := j.fn.Image
+	j.goarch = goarch(j.fn.Architecture)
 	if im.Context == "" {
 		image, err := engine.Ensure(ctx, im.URI, j.platform(engine), j.pullProgress(im.URI))
 		if err != nil {
