@@ -229,7 +229,7 @@ func (p *packer) add(path, name string, d fs.DirEntry) error {
 	link := ""
 	switch kind := info.Mode().Type(); kind {
 	case 0:
-		return p.file(path, name, info)
+		return p.file(path, name)
 	case fs.ModeDir:
 		p.parents[filepath.FromSlash(name)] = true
 		name += "/"
@@ -253,13 +253,14 @@ func (p *packer) header(info fs.FileInfo, link, name string) error {
 }
 
 // file writes a file as long as its size says: one that grows meanwhile is sent as it was.
-func (p *packer) file(path, name string, info fs.FileInfo) error {
+func (p *packer) file(path, name string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if info, err = f.Stat(); err != nil {
+	info, err := f.Stat()
+	if err != nil {
 		return err
 	}
 	if err := p.header(info, "", name); err != nil {

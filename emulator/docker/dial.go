@@ -22,13 +22,19 @@ type dialer struct {
 	at address
 	// logins bounds how many ssh commands log in at once: a server's MaxStartups drops connections above 10 that have not logged in.
 	logins chan struct{}
+	// through opens a connection.
+	through func(context.Context) (net.Conn, error)
 }
 
-func newDialer(at address) *dialer { return &dialer{at: at, logins: make(chan struct{}, 8)} }
+func newDialer(at address) *dialer {
+	d := &dialer{at: at, logins: make(chan struct{}, 8)}
+	d.through = d.open
+	return d
+}
 
 // dial opens a connection; it fails with a *dialError, or with what ended ctx.
 func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
-	conn, err := d.open(ctx)
+	conn, err := d.through(ctx)
 	if err == nil {
 		return conn, nil
 	}

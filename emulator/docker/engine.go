@@ -16,8 +16,8 @@ import (
 // oldest is the API version below which an engine is refused: that of Docker 20.10.
 const oldest = "1.41"
 
-// answerIn is how long Connect waits until an engine has described itself; over ssh, which takes a login, four times as long.
-const answerIn = 10 * time.Second
+// answerIn is how long Connect waits until an engine has described itself; over ssh, which takes a login, twice as long.
+const answerIn = 20 * time.Second
 
 // closeIn is how long Close lets what goes on in the background come to its end.
 const closeIn = 10 * time.Second
@@ -87,7 +87,7 @@ func (s seeker) open(ctx context.Context, at address) (*Engine, error) {
 	}
 	limit := s.patience
 	if at.ssh != nil {
-		limit *= 4
+		limit *= 2
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errSilent)
 	defer cancel()
