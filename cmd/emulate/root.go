@@ -148,8 +148,8 @@ func newRoot(s streams) *cobra.Command {
 		SuggestionsMinimumDistance: 2,
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newServe(s), newInvoke(s), newExec(s), newBuild(s), newCheck(s), newClean(s), newEventCommand(), newVersion(s))
-	for _, name := range []string{"burst", "simulate"} {
+	root.AddCommand(newServe(s), newInvoke(s), newExec(s), newBuild(s), newCheck(s), newClean(s), newSimulate(s), newEventCommand(), newVersion(s))
+	for _, name := range []string{"burst"} {
 		root.AddCommand(notBuilt(name))
 	}
 	return root
