@@ -77,7 +77,7 @@ func (c coverage) report(t *testing.T, steps int) {
 	for cause := InitError; cause <= Lost; cause++ {
 		columns = append(columns, cause.String())
 	}
-	columns = append(columns, "gone", "abandon", "invoke", "configure", "provision", "cold", "wake", "remove", "close")
+	columns = append(columns, "gone", "abandon", "invoke", "configure", "renew", "provision", "cold", "wake", "remove", "close")
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-34s", "state \\ input")
 	for _, col := range columns {
@@ -96,7 +96,7 @@ func (c coverage) report(t *testing.T, steps int) {
 	}
 	t.Logf("%d pairs of state and input\n%s", pairs, b.String())
 	everything := []string{
-		"InitError", "InitTimeout", "Crash", "Timeout", "StartError", "Lost", "gone", "invoke", "configure", "provision", "cold", "wake", "remove",
+		"InitError", "InitTimeout", "Crash", "Timeout", "StartError", "Lost", "gone", "invoke", "configure", "renew", "provision", "cold", "wake", "remove",
 	}
 	for state, own := range map[string][]string{
 		"starting bound": {"started", "ready", "abandon"}, "init bound": {"started", "ready", "abandon"}, "reset bound again": {"started", "ready", "abandon"},

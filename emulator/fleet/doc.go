@@ -56,7 +56,8 @@
 // # Generations
 //
 // A function has one current generation; an environment belongs to the one it was started in. Configure with a higher one retires the others, in all
-// pools of the function: stopped if they have no request, else they drain. Reload, removal and shutdown never take a running request's environment.
+// pools of the function: stopped if they have no request, else they drain. Renew does so for one pool, whose code alone has changed. Reload, removal
+// and shutdown never take a running request's environment.
 //
 // # Cost
 //

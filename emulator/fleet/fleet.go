@@ -104,7 +104,7 @@ func (f *Fleet) Configure(now Time, fn FuncID, l Limits, generation int32, out [
 	fun.fixedIdle = fixedIdle
 	if generation > fun.generation {
 		fun.generation = generation
-		out = f.replace(fun, out)
+		out = f.replace(fun, nil, out)
 	}
 	if retimed {
 		f.rewatch(fun)
@@ -117,12 +117,25 @@ func (f *Fleet) Configure(now Time, fn FuncID, l Limits, generation int32, out [
 	return out
 }
 
-// replace retires all environments of fun that do not drain already. Their number is what the function may start again without drawing on its
-// scaling rate: a reload is no growth.
-func (f *Fleet) replace(fun *function, out []Decision) []Decision {
+// Renew retires the environments of one pool as Configure with a new generation does those of all: the code of that version alone has changed, as on
+// AWS the code of $LATEST does while published versions run on. A function that was never configured is a protocol violation; for one that was removed
+// it does nothing.
+func (f *Fleet) Renew(now Time, fn FuncID, pool Pool, out []Decision) []Decision {
+	f.tick(now)
+	fun := f.function("Renew", fn)
+	if f.closed || !fun.live {
+		return out
+	}
+	p := fun.pool(pool)
+	return f.settle(p, f.replace(fun, p, out))
+}
+
+// replace retires all environments of fun, or those of its pool only, that do not drain already. Their number is what the function may start again
+// without drawing on its scaling rate: a reload is no growth.
+func (f *Fleet) replace(fun *function, only *pool, out []Decision) []Decision {
 	for i := range f.envs {
 		e := &f.envs[i]
-		if e.pool == nil || e.pool.fn != fun || e.draining || e.state == StateStopping {
+		if e.pool == nil || e.pool.fn != fun || only != nil && e.pool != only || e.draining || e.state == StateStopping {
 			continue
 		}
 		if !e.provisioned {
@@ -131,7 +144,7 @@ func (f *Fleet) replace(fun *function, out []Decision) []Decision {
 		out = f.retire(EnvID(i), Replaced, out)
 	}
 	for _, p := range fun.pools {
-		if p != nil && p.spills() {
+		if p != nil && p.spills() && (only == nil || p == only) {
 			out = f.allocate(p, 0, out)
 		}
 	}

@@ -19,6 +19,7 @@ const (
 	OpWake
 	OpProvision
 	OpCold
+	OpRenew
 )
 
 // Input is one call of a method of Fleet as a value: what an owner records, to replay it. Which fields are meaningful depends on Op.
@@ -67,6 +68,8 @@ func (f *Fleet) Apply(in Input, out []Decision) []Decision {
 		return f.Wake(in.Time, out)
 	case OpProvision:
 		return f.Provision(in.Time, in.Func, in.Pool, in.N, out)
+	case OpRenew:
+		return f.Renew(in.Time, in.Func, in.Pool, out)
 	case OpCold:
 		out, _ = f.Cold(in.Time, in.Func, in.N, out)
 		return out

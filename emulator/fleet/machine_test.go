@@ -133,6 +133,12 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			n := rapid.SampledFrom([]int32{0, 1, 1, 2, 3, 5}).Draw(t, "n")
 			m.step(t, Input{Op: OpProvision, Func: m.drawFunc(t), Pool: rapid.SampledFrom([]Pool{1, 1, 2}).Draw(t, "pool"), N: n})
 		},
+		"renew": func(t *rapid.T) {
+			if rapid.IntRange(0, 4).Draw(t, "seldom") > 0 {
+				t.Skip("not now")
+			}
+			m.step(t, Input{Op: OpRenew, Func: m.drawFunc(t), Pool: rapid.SampledFrom([]Pool{0, 1, 2}).Draw(t, "pool")})
+		},
 		"cold": func(t *rapid.T) {
 			if rapid.IntRange(0, 4).Draw(t, "seldom") > 0 {
 				t.Skip("not now")

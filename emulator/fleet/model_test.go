@@ -172,6 +172,8 @@ func (m *model) apply(in Input) []Decision {
 		m.provision(in.Func, in.Pool, int(in.N))
 	case OpCold:
 		m.cold(in.Func, int(in.N))
+	case OpRenew:
+		m.renew(in.Func, in.Pool)
 	}
 	return m.out
 }
@@ -203,22 +205,36 @@ func (m *model) configure(fn FuncID, l Limits, generation int32) {
 	f.limits, f.fixedIdle = l, fixedIdle
 	if generation > f.generation {
 		f.generation = generation
-		for _, id := range m.envIDs() {
-			if e := m.envs[id]; e.fn == fn && !e.draining && e.state != StateStopping {
-				if e.provision == nil {
-					f.credit++
-				}
-				m.retire(id, Replaced)
-			}
-		}
-		for pool := range Pool(modelPools) {
-			if pr := f.pools[pool]; pr != nil && pr.target > 0 {
-				m.allocate(pr, 0)
-			}
-		}
+		m.replace(fn, func(Pool) bool { return true })
 	}
 	for pool := range Pool(modelPools) {
 		m.settle(fn, pool)
+	}
+}
+
+func (m *model) renew(fn FuncID, pool Pool) {
+	if m.closed || !m.funcs[fn].live {
+		return
+	}
+	m.replace(fn, func(p Pool) bool { return p == pool })
+	m.settle(fn, pool)
+}
+
+// replace retires the environments of some of the function's pools.
+func (m *model) replace(fn FuncID, of func(Pool) bool) {
+	f := m.funcs[fn]
+	for _, id := range m.envIDs() {
+		if e := m.envs[id]; e.fn == fn && of(e.pool) && !e.draining && e.state != StateStopping {
+			if e.provision == nil {
+				f.credit++
+			}
+			m.retire(id, Replaced)
+		}
+	}
+	for pool := range Pool(modelPools) {
+		if pr := f.pools[pool]; pr != nil && pr.target > 0 && of(pool) {
+			m.allocate(pr, 0)
+		}
 	}
 }
 

@@ -40,7 +40,7 @@ func runScript(t *testing.T, o Options, script string) *Fleet {
 var scriptOps = []string{
 	OpConfigure: "configure", OpRemove: "remove", OpClose: "close", OpInvoke: "invoke", OpStarted: "started", OpReady: "ready",
 	OpResponded: "responded", OpFreed: "freed", OpFailed: "failed", OpGone: "gone", OpAbandon: "abandon", OpWake: "wake",
-	OpProvision: "provision", OpCold: "cold",
+	OpProvision: "provision", OpCold: "cold", OpRenew: "renew",
 }
 
 func parseInput(t *testing.T, words []string, now Time) Input {
