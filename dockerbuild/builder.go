@@ -280,6 +280,7 @@ func (b *Builder) run(ctx context.Context, key string, fn *config.Function) (*Ar
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
+	began := time.Now()
 	j := &job{Builder: b, fn: fn, key: key, project: projectDir(fn), runner: b.opts.Runner, lambda: b.forLambda(fn), host: b.opts.Host, goarch: runtime.GOARCH}
 	if j.lambda {
 		j.goarch = goarch(fn.Architecture)
@@ -291,7 +292,15 @@ func (b *Builder) run(ctx context.Context, key string, fn *config.Function) (*Ar
 	if err := j.layers(ctx, a); err != nil {
 		return nil, err
 	}
-	return a, nil
+	if !j.lambda || a.Dir == "" {
+		return a, nil
+	}
+	if j.host {
+		if err := j.safe(ctx, a); err != nil {
+			return nil, j.watchable(err)
+		}
+	}
+	return a, rememberBuilt(j.store.dir, fn, a, began)
 }
 
 // watchable makes sure that a failed build says what to watch for its mend.

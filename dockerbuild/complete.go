@@ -9,6 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+
+	"example.com/emulate/emulator/config"
 )
 
 // nodeComplete is the artifact for Lambda: the code and its node_modules in one folder.
@@ -154,4 +157,22 @@ func isTypeScript(path string) bool {
 		return true
 	}
 	return false
+}
+
+// safe refuses what this machine's tools made for this machine: native files that would not run on Lambda.
+func (j *job) safe(ctx context.Context, a *Artifact) error {
+	tree, err := scanTree(ctx, a.Dir)
+	if err != nil {
+		return fmt.Errorf("check what was built: %w", err)
+	}
+	var words []string
+	for _, d := range checkNatives(&bundleView{code: tree}, targetOf(j.fn), j.fn.Environment).diagnostics() {
+		if d.Severity == config.Error {
+			words = append(words, relative(d.File, a.Dir)+": "+d.Message)
+		}
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	return j.fail("build on this machine", strings.Join(words, "\n"), "Build in a container: without --host.", nil)
 }

@@ -22,10 +22,15 @@ import (
 type libraries struct {
 	image string
 	names map[string]bool
+	to    *target
 }
 
-// has says whether a library is the runtime's affair. The C library always is: one of another version beside the loader's own breaks every program.
-func (l *libraries) has(name string) bool { return l.names[name] || glibcPart.MatchString(name) }
+// has says whether a library is the runtime's affair: its image has it, and Lambda surely has, too, which is not so of all that the images have. One that
+// comes along needlessly does no harm, since the system's folders are searched first. The C library never comes along: one of another version than the
+// loader's breaks every program.
+func (l *libraries) has(name string) bool {
+	return glibcPart.MatchString(name) || l.names[name] && l.to.library(name) == fits
+}
 
 // glibcPart are the libraries that glibc consists of.
 var glibcPart = regexp.MustCompile(`^(ld-linux.*|libc|libm|libmvec|libpthread|libdl|librt|libresolv|libutil|libanl|libnsl|libnss_\w+|libBrokenLocale|libthread_db|libc_malloc_debug)\.so(\.\d+)*$`)
@@ -67,7 +72,7 @@ func (j *job) runtimeLibraries(ctx context.Context) (*libraries, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &libraries{image: image.ID, names: map[string]bool{}}
+	l := &libraries{image: image.ID, names: map[string]bool{}, to: targetOf(j.fn)}
 	for _, name := range strings.Split(string(content), "\n") {
 		l.names[name] = true
 	}

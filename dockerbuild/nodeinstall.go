@@ -213,7 +213,7 @@ func (j *job) runInstaller(ctx context.Context, in installer, tmp string, files 
 			return fmt.Errorf("tidy dependencies: %w", err)
 		}
 	}
-	return j.foreign(modules)
+	return nil
 }
 
 // nodeTool is the command of a package manager: its own, else npx, which fetches it.
@@ -234,17 +234,4 @@ func (j *job) nodeTool(ctx context.Context, in installer, dir string) ([]string,
 		}
 	}
 	return append([]string{"npx"}, in.pkg...), nil
-}
-
-// foreign refuses what an install on this machine compiled for this machine.
-func (j *job) foreign(modules string) error {
-	if j.inContainer() {
-		return nil
-	}
-	found, _ := filepath.Glob(filepath.Join(modules, "*", "build", "Release", "*.node"))
-	scoped, _ := filepath.Glob(filepath.Join(modules, "@*", "*", "build", "Release", "*.node"))
-	if found = append(found, scoped...); len(found) == 0 {
-		return nil
-	}
-	return j.fail("npm install", relative(found[0], modules)+" was compiled for this machine, and may not run on Lambda's Linux", "Build in a container: without --host.", nil)
 }

@@ -135,10 +135,9 @@ func (j *job) pythonFailed(err error, py *python) error {
 	return err
 }
 
-// glibcs are the C libraries' versions that wheels may be made for: that of the function's runtime and all before it. Amazon Linux 2 has 2.26, 2023 has 2.34.
+// glibcs are the C libraries' versions that wheels are made for, as far as the function's runtime has them.
 func (j *job) glibcs() []string {
-	switch j.fn.Runtime {
-	case "python3.8", "python3.9", "python3.10", "python3.11":
+	if targetOf(j.fn).name == amazonLinux2().name {
 		return []string{"2_26", "2_17"}
 	}
 	return []string{"2_34", "2_28", "2_26", "2_17"}
