@@ -137,7 +137,7 @@ func (t *Totals) write(b *strings.Builder) {
 	if t.Spillover > 0 {
 		line("Spill-over", "%s requests found no provisioned environment", count(t.Spillover))
 	}
-	line("Environments", "%s started, %d at once, %d of them busy", count(t.EnvironmentStarts), t.PeakEnvironments, t.PeakBusy)
+	line("Environments", "%s started, at most %d at once, at most %d busy", count(t.EnvironmentStarts), t.PeakEnvironments, t.PeakBusy)
 	if w := t.WaitedForMachine; w.Count > 0 {
 		line("Waited for", "this machine: %s starts, p50 %.0f ms, max %.0f ms", count(w.Count), w.P50, w.Max)
 	}

@@ -158,7 +158,7 @@ func TestSummary(t *testing.T) {
 	got := sampleReport().Summary()
 	for _, want := range []string{
 		"hello, simulated: 200 requests in 2.2 s", "Completed      189, failed 1, throttled 10", "10 ConcurrentInvocationLimitExceeded",
-		"Cold starts    20 (10.53 %)", "Environments   2 started, 2 at once, 1 of them busy", "this machine: 1 starts, p50 5 ms", "$0.2", "  cold",
+		"Cold starts    20 (10.53 %)", "Environments   2 started, at most 2 at once, at most 1 busy", "this machine: 1 starts, p50 5 ms", "$0.2", "  cold",
 		"20 pings at once every 300 s kept 20 environments (at least 19, 19.7 on average, in 3 rounds)", "\na ", "\nb ", "Note: a note",
 	} {
 		if !strings.Contains(got, want) {
