@@ -277,6 +277,33 @@ func TestStopped(t *testing.T) {
 	wantKind(t, err, Stopped, "connection refused", "listen on TCP")
 }
 
+// After Close nothing begins, and those who waited have been told.
+func TestClosed(t *testing.T) {
+	real, image := theEngine(t)
+	e := connectTo(t, real.info.Address)
+	id := start(t, real, Spec{Cmd: []string{"wait"}})
+	waited := make(chan error)
+	go func() {
+		_, err := e.Wait(context.Background(), id)
+		waited <- err
+	}()
+	for begun := false; !begun; runtime.Gosched() {
+		e.ends.mu.Lock()
+		begun = e.ends.stream != nil
+		e.ends.mu.Unlock()
+	}
+	e.Close()
+	e.Close()
+	err := <-waited
+	wantKind(t, err, Canceled, "was closed")
+	_, err = e.Create(t.Context(), Spec{Image: image})
+	wantKind(t, err, Refused, "closed")
+	_, err = e.Wait(t.Context(), id)
+	wantKind(t, err, Refused, "closed")
+	_, err = e.Ensure(t.Context(), "emulate-nobody-has-this:1", "", nil)
+	wantKind(t, err, Refused, "closed")
+}
+
 // The first of the usual places that answers is taken: a dead socket before it is no hindrance, and is what is told if there is nothing else.
 func TestDeadSocketBeforeALiveOne(t *testing.T) {
 	mux := newMux("1.41")

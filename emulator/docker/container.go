@@ -23,7 +23,7 @@ func (e *Engine) Create(ctx context.Context, s Spec) (string, error) {
 	// The engine goes on creating when the connection ends, and nobody would learn the id: so the call itself does not end with ctx.
 	whole, cancel := e.outlast(ctx)
 	var decided atomic.Bool // by who comes first: the engine, or the end of ctx
-	e.inBackground.Go(func() {
+	err := e.background(func() {
 		defer cancel()
 		r, err := e.api.ContainerCreate(whole, s.config(), s.hostConfig(), nil, parsePlatform(s.Platform), s.Name)
 		if decided.CompareAndSwap(false, true) {
@@ -32,6 +32,10 @@ func (e *Engine) Create(ctx context.Context, s Spec) (string, error) {
 			e.Remove(whole, r.ID)
 		}
 	})
+	if err != nil {
+		cancel()
+		return "", e.fail(ctx, err, doing)
+	}
 	select {
 	case r := <-made:
 		return r.id, r.err

@@ -92,6 +92,12 @@ func TestLimits(t *testing.T) {
 	if r := limits(); r.CPUQuota != 1000 || r.Memory != 128<<20 || r.MemorySwap != 128<<20 {
 		t.Errorf("updated to %+v", r)
 	}
+	if err := e.UpdateCPU(t.Context(), id, 20000, -1); err != nil {
+		t.Fatal(err)
+	}
+	if r := limits(); r.CPUQuota != -1 {
+		t.Errorf("lifted to %+v", r)
+	}
 	wantKind(t, e.UpdateCPU(t.Context(), "nobody", 20000, 1000), NotFound, "nobody")
 }
 

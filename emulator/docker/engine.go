@@ -39,8 +39,10 @@ type Engine struct {
 
 	ends  ends
 	pulls pulls
-	// inBackground counts what goes on after a caller has left: a creation to be undone, a pull, the stream of events.
+	// inBackground counts what goes on after a caller has left: a creation to be undone, a pull, the stream of events. Nothing is added once closed is set.
 	inBackground sync.WaitGroup
+	mu           sync.Mutex
+	closed       bool
 	// life ends some time after Close was called.
 	life context.Context
 	die  context.CancelFunc
@@ -109,9 +111,12 @@ func (e *Engine) connecting() string {
 // Info describes the engine as it was when Connect found it.
 func (e *Engine) Info() Info { return e.info }
 
-// Close ends the connections that wait for the next call, and pulls that nobody waits for. It waits for what goes on in the background; calls and streams of
-// other callers are theirs to end.
+// Close ends the connections that wait for the next call, and all pulls and waits. It waits for what goes on in the background; calls and streams of other callers
+// are theirs to end. It may be called more than once.
 func (e *Engine) Close() {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
 	e.ends.close()
 	e.pulls.close()
 	hurry := time.AfterFunc(closeIn, e.die)
@@ -119,6 +124,17 @@ func (e *Engine) Close() {
 	e.inBackground.Wait()
 	e.die()
 	e.api.Close()
+}
+
+// background runs f for Close to wait for; after Close it doesn't.
+func (e *Engine) background(f func()) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return errClosed
+	}
+	e.inBackground.Go(f)
+	return nil
 }
 
 // outlast is for what has to be done although its caller's context ends; it ends some time after Close.

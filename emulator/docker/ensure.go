@@ -30,7 +30,7 @@ type pulls struct {
 
 // pull is one that is under way; its fields belong to the lock of pulls.
 type pull struct {
-	cancel  context.CancelFunc
+	cancel  context.CancelCauseFunc
 	waiting int
 	latest  Progress
 	news    chan struct{} // closed, and made anew, when latest changes
@@ -70,18 +70,22 @@ func (p *pulls) enter(e *Engine, key pullKey) *pull {
 	defer p.mu.Unlock()
 	this := p.now[key]
 	if this == nil {
-		ctx, cancel := context.WithCancel(e.life)
+		ctx, cancel := context.WithCancelCause(e.life)
 		this = &pull{cancel: cancel, news: make(chan struct{}), done: make(chan struct{})}
 		if p.now == nil {
 			p.now = map[pullKey]*pull{}
 		}
 		p.now[key] = this
-		e.inBackground.Go(func() {
-			defer cancel()
+		err := e.background(func() {
+			defer cancel(nil)
 			this.err = e.Pull(ctx, key.ref, key.platform, func(latest Progress) { p.tell(this, latest) })
 			p.forget(key, this)
 			close(this.done)
 		})
+		if err != nil {
+			this.err = e.fail(context.Background(), err, "pull image "+key.ref)
+			close(this.done)
+		}
 	}
 	this.waiting++
 	return this
@@ -105,7 +109,7 @@ func (p *pulls) leave(key pullKey, this *pull) {
 	}
 	p.mu.Unlock()
 	if last {
-		this.cancel()
+		this.cancel(nil)
 	}
 }
 
@@ -122,6 +126,6 @@ func (p *pulls) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, this := range p.now {
-		this.cancel()
+		this.cancel(errClosed)
 	}
 }

@@ -34,6 +34,9 @@ func kindIs(err error, k Kind) bool { return err != nil && KindOf(err) == k }
 // errGone is of a container that was removed without having run.
 var errGone = errors.New("it was removed before it ran")
 
+// errClosed is of a call after Close.
+var errClosed = errors.New("the connection to the engine was closed")
+
 // errSilent ends the wait for an engine that takes the connection and does not answer.
 var errSilent = errors.New("it takes connections and does not answer")
 

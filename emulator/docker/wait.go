@@ -88,7 +88,7 @@ type ends struct {
 // endStream is one stream of events. It ends when nobody waits any more.
 type endStream struct {
 	of      *ends
-	cancel  context.CancelFunc
+	cancel  context.CancelCauseFunc
 	ready   chan struct{} // closed when the engine has begun to tell
 	waiters map[*waiter]bool
 }
@@ -98,10 +98,14 @@ func (e *Engine) watch(ctx context.Context, id string) (*waiter, error) {
 	e.ends.mu.Lock()
 	s := e.ends.stream
 	if s == nil {
-		run, cancel := context.WithCancel(context.Background())
+		run, cancel := context.WithCancelCause(e.life)
 		s = &endStream{of: &e.ends, cancel: cancel, ready: make(chan struct{}), waiters: map[*waiter]bool{}}
+		if err := e.background(func() { e.tell(run, s) }); err != nil {
+			cancel(nil)
+			e.ends.mu.Unlock()
+			return nil, err
+		}
 		e.ends.stream = s
-		e.inBackground.Go(func() { e.tell(run, s) })
 	}
 	w := &waiter{stream: s, id: id, end: make(chan end, 1)}
 	s.waiters[w] = true
@@ -122,23 +126,23 @@ func (w *waiter) leave() {
 	defer s.of.mu.Unlock()
 	delete(s.waiters, w)
 	if len(s.waiters) == 0 {
-		s.stop()
+		s.stop(nil)
 	}
 }
 
 // stop is called with the lock held.
-func (s *endStream) stop() {
+func (s *endStream) stop(why error) {
 	if s.of.stream == s {
 		s.of.stream = nil
 	}
-	s.cancel()
+	s.cancel(why)
 }
 
 func (o *ends) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.stream != nil {
-		o.stream.stop()
+		o.stream.stop(errClosed)
 	}
 }
 
@@ -159,7 +163,7 @@ func (e *Engine) tell(ctx context.Context, s *endStream) {
 		case err := <-failed:
 			err = e.fail(ctx, err, "follow the ends of containers")
 			s.of.mu.Lock()
-			s.stop()
+			s.stop(nil)
 			for w := range s.waiters {
 				w.give(end{err: err})
 			}
