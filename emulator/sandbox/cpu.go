@@ -27,8 +27,16 @@ func quotaOf(memoryMB int) time.Duration {
 	return max(minimalQuota, cpuWindow*time.Duration(memoryMB)/oneCPU).Truncate(time.Microsecond)
 }
 
-// visibleCPUs is the number of CPUs that a function of that memory, in MB, sees (spec lambda.md §7).
+// bites says that a function of that memory, in MB, gets less than all of this machine's CPUs; of 0, where it buys nothing, it does not.
+func bites(memoryMB, cpus int) bool {
+	return memoryMB > 0 && quotaOf(memoryMB) < cpuWindow*time.Duration(cpus)
+}
+
+// visibleCPUs is the number of CPUs that a function of that memory, in MB, sees (spec lambda.md §7). 0 is no number: it sees all.
 func visibleCPUs(memoryMB int) int {
+	if memoryMB == 0 {
+		return 0
+	}
 	for i, most := range []int{3008, 5307, 7076, 8845} {
 		if memoryMB <= most {
 			return i + 2
@@ -155,7 +163,7 @@ const (
 func (in *instance) LimitCPU() error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.limited != unlimited || in.reaped {
+	if in.limited != unlimited || in.reaped || !in.slot.joined {
 		return nil
 	}
 	if err := in.slot.cpu.limit(quotaOf(in.spec.Function.MemoryMB)); err != nil {

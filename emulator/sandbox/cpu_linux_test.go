@@ -31,7 +31,7 @@ func TestQuotaOf(t *testing.T) {
 }
 
 func TestVisibleCPUs(t *testing.T) {
-	for memory, want := range map[int]int{128: 2, 3008: 2, 3009: 3, 5307: 3, 5308: 4, 7076: 4, 7077: 5, 8845: 5, 8846: 6, 10240: 6} {
+	for memory, want := range map[int]int{0: 0, 128: 2, 3008: 2, 3009: 3, 5307: 3, 5308: 4, 7076: 4, 7077: 5, 8845: 5, 8846: 6, 10240: 6} {
 		if got := visibleCPUs(memory); got != want {
 			t.Errorf("%d MB: %d, want %d", memory, got, want)
 		}
@@ -62,12 +62,12 @@ func TestCPUsThatAreSeen(t *testing.T) {
 	if len(all) == 0 {
 		t.Fatal("no CPUs are known")
 	}
-	seen := func(n int) int {
+	seen := func(memory int) int {
 		sl, err := p.slots.get()
 		if err != nil {
 			t.Fatal(err)
 		}
-		sl.cpus = n
+		sl.memoryMB = memory
 		out := newRecord()
 		o, w, err := newOutput(out.output, &p.buffers)
 		if err != nil {
@@ -89,15 +89,21 @@ func TestCPUsThatAreSeen(t *testing.T) {
 		stop(t, in, 0)
 		return countCPUs(t, out.await(t, "Cpus_allowed_list:\t"))
 	}
-	for _, n := range []int{1, len(all), 1, len(all) + 1, 0} {
-		want := n
-		if n == 0 || n > len(all) {
-			want = len(all)
-		}
-		if got := seen(n); got != want {
-			t.Errorf("%d CPUs are seen where %d of %d are to be", got, n, len(all))
+	check := func(memory, want int) {
+		t.Helper()
+		if got := seen(memory); got != want {
+			t.Errorf("%d MB: %d CPUs are seen, want %d", memory, got, want)
 		}
 	}
+	check(128, min(2, len(all)))
+	p.host.spawner.do(func() { p.host.spawner.cpus = slices.Concat(all, all) }) // as if there were twice as many
+	check(128, min(2, len(all)))
+	check(0, len(all))
+	p.host.spawner.do(func() { // the first two are one
+		p.host.spawner.cpus, p.host.spawner.turn = append(slices.Repeat(all[:1], 2), all...), 0
+	})
+	check(128, 1)
+	check(10240, len(all))
 }
 
 // countCPUs counts a list like 0-3,7.
@@ -292,6 +298,29 @@ func everyProcessIsLimited(t *testing.T, in lambda.Instance, out *record) {
 	}
 }
 
+// More than one CPU is a limit too; all that there are is none, and costs nothing.
+func TestMemoryThatBuysAllCPUs(t *testing.T) {
+	p := newProcess(t, ProcessOptions{})
+	if !permitted(t, p, "CPU not limited") {
+		return
+	}
+	all := len(p.host.spawner.cpus)
+	for memory, want := range map[int]bool{1769*all - 1: true, 1769 * all: false, 1769*all + 1: false} {
+		out := newRecord()
+		s := spec(helperCode(t), out, "MODE", "sleep")
+		s.Function.MemoryMB = memory
+		in := start(t, p, s)
+		pid := out.await(t, "pid ")
+		limit(t, in)
+		checkLimited(t, in, want)
+		g := in.(*instance).slot.cpu
+		if got := slices.Contains(strings.Fields(read(t, string(g.cgroup)+"/cgroup.procs")), pid); g.v1 && got != want {
+			t.Errorf("%d MB of %d CPUs: in the group %v, want %v", memory, all, got, want)
+		}
+		stop(t, in, 0)
+	}
+}
+
 // The option switches it off, and Limits tell so.
 func TestNoCPULimit(t *testing.T) {
 	p := newProcess(t, ProcessOptions{NoCPULimit: true})
@@ -301,8 +330,8 @@ func TestNoCPULimit(t *testing.T) {
 	out := newRecord()
 	in := start(t, p, spec(helperCode(t), out, "MODE", "sleep"))
 	limit(t, in)
-	if c := in.(*instance).slot.cpu; c != (cpuGroup{}) || in.(*instance).slot.cpus != 0 {
-		t.Errorf("it has the group %+v", c)
+	if sl := in.(*instance).slot; sl.cpu != (cpuGroup{}) || sl.memoryMB != 0 {
+		t.Errorf("it has the group %+v and %d MB", sl.cpu, sl.memoryMB)
 	}
 	stop(t, in, 0)
 }

@@ -147,8 +147,8 @@ func (p *Process) launch(ctx context.Context, spec lambda.Spec, slot *slot) (*in
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	if slot.cpus = 0; !p.options.NoCPULimit {
-		slot.cpus = visibleCPUs(spec.Function.MemoryMB)
+	if slot.memoryMB, slot.joined = 0, false; !p.options.NoCPULimit {
+		slot.memoryMB = spec.Function.MemoryMB
 	}
 	l, err := p.plan(ctx, spec, slot)
 	if err != nil {

@@ -15,8 +15,9 @@ type slot struct {
 	tmp    string
 	cgroup cgroup
 	cpu    cpuGroup
-	// cpus is the number of CPUs that the next process sees, 0 for all.
-	cpus int
+	// memoryMB is the function's memory where that buys CPU time, else 0; joined says that the process is in the group cpu.
+	memoryMB int
+	joined   bool
 	// namespace is a descriptor of the mount namespace that shows tmp as /tmp, 0 before the first start and where none is used. It stays for the
 	// next start: the end of a namespace makes the last process in it wait for all processors before its own end is told.
 	namespace int

@@ -81,15 +81,17 @@ func (s *spawner) do(f func()) {
 	<-finished
 }
 
-// startInGroup makes a process in the slot's CPU group, which sees the slot's number of CPUs.
+// startInGroup makes a process in the slot's CPU group, which sees as many CPUs as its memory buys. Where the limit could never bite, it stays out of
+// the group of cgroup v1: to switch between groups costs the kernel more than to switch between processes.
 func (s *spawner) startInGroup(l *launch, attr *syscall.ProcAttr) (pid int, err error) {
 	if s.lost != nil {
 		return 0, s.lost
 	}
-	if err := s.pin(l.slot.cpus); err != nil {
+	if err := s.pin(visibleCPUs(l.slot.memoryMB)); err != nil {
 		return 0, err
 	}
-	if !l.slot.cpu.v1 {
+	l.slot.joined = l.slot.cpu.cgroup != "" && bites(l.slot.memoryMB, len(s.cpus))
+	if !l.slot.joined || !l.slot.cpu.v1 {
 		return s.startInView(l, attr)
 	}
 	if err := s.join(l.slot.cpu); err != nil {
