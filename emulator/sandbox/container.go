@@ -194,7 +194,7 @@ func (c *Container) Retain(functions []string) {
 }
 
 // Close ends the environments that are left, removes their containers, folders and volumes, and returns when nothing is left. It is idempotent; Start
-// fails from then on. An engine that does not answer is not waited for longer than ctx or ten seconds: the next emulator removes what stays.
+// fails from then on. An engine that is gone is not waited for: the next emulator removes what stays.
 func (c *Container) Close(ctx context.Context) error {
 	c.mu.Lock()
 	already := c.closed

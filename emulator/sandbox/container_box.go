@@ -87,10 +87,46 @@ func (c *Container) newBox(ctx context.Context, w *world, p *blueprint) (*box, e
 		}
 	}
 	if err := b.make(ctx, p, s, listen, forward); err != nil {
+		if w.stale(p, err) {
+			err = fmt.Errorf("%w: %w", errLost, err)
+		}
 		return nil, errors.Join(fmt.Errorf("make a container: %w", err), b.remove(context.WithoutCancel(ctx)))
 	}
 	return b, nil
 }
+
+// stale tells whether a container could not be made because of what its blueprint names and is gone: the image, or the holder of the network. The
+// next blueprint has new ones.
+func (w *world) stale(p *blueprint, err error) bool {
+	var known *docker.Error
+	if !errors.As(err, &known) {
+		return false
+	}
+	if known.Kind == docker.ImageMissing {
+		w.c.images.forget()
+		return true
+	}
+	if p.network != sharedNetwork {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.holder == nil || "container:"+w.holder.id != p.container.Network {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	state, err := w.engine.Inspect(ctx, w.holder.id)
+	if errors.As(err, &known) && known.Kind == docker.NotFound || err == nil && !state.Running {
+		w.holder.link.close() // gone follows
+		<-w.holder.gone
+		return true
+	}
+	return false
+}
+
+// callTimeout bounds one call of the engine, which is not broken off when a start is given up: what it makes would be nobody's.
+const callTimeout = time.Minute
 
 // newHolder makes the container whose network functions share. It never has a runtime.
 func (w *world) newHolder(ctx context.Context, image *docker.Image, platform string) (*box, error) {
@@ -126,16 +162,21 @@ func (b *box) make(ctx context.Context, p *blueprint, s docker.Spec, listen, for
 	if forward != "" {
 		s.Cmd = append(s.Cmd, forward)
 	}
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
 	var err error
-	if b.id, err = b.w.engine.Create(ctx, s); err != nil {
+	if b.id, err = b.w.engine.Create(call, s); err != nil {
 		return err
 	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if b.w.doors == nil {
-		if come, err = b.attach(ctx); err != nil {
+		if come, err = b.attach(call); err != nil {
 			return err
 		}
 	}
-	if err := b.w.engine.Start(ctx, b.id); err != nil {
+	if err := b.w.engine.Start(call, b.id); err != nil {
 		return err
 	}
 	a, err := b.await(ctx, come)

@@ -121,3 +121,22 @@ func (c containerCgroup) peakMemory() (sum int64, ok bool) {
 	}
 	return sum, seen
 }
+
+// ranOut tells whether the kernel has killed a process of the container because its memory was used up.
+func (c containerCgroup) ranOut() bool {
+	if c.procs == "" {
+		return false
+	}
+	for _, file := range []string{"memory.oom_control", "memory.events"} { // v1 and v2
+		text, err := os.ReadFile(filepath.Join(c.procs, file))
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(text)) {
+			if n, ok := strings.CutPrefix(line, "oom_kill "); ok && strings.TrimSpace(n) != "0" {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -24,3 +24,5 @@ func findContainerCgroup(int) containerCgroup { return containerCgroup{} }
 
 func (containerCgroup) limitCPU(int64, int64) error { return errors.ErrUnsupported }
 func (containerCgroup) peakMemory() (int64, bool)   { return 0, false }
+
+func (containerCgroup) ranOut() bool { return false }

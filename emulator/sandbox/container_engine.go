@@ -71,16 +71,17 @@ type imageState struct {
 // imageFresh is how long that is: an image may be built again under the same name.
 const imageFresh = 5 * time.Second
 
-// ensure gives an image, and pulls it where it is missing.
-func (i *images) ensure(ctx context.Context, engine *docker.Engine, ref, platform string, progress func(docker.Progress)) (*docker.Image, error) {
+// ensure gives an image, and pulls it where it is missing. State changes when the image is known to have been built again.
+func (i *images) ensure(ctx context.Context, engine *docker.Engine, ref, platform, state string, progress func(docker.Progress)) (*docker.Image, error) {
 	i.mu.Lock()
 	if i.known == nil {
 		i.known = map[string]*imageState{}
 	}
-	s := i.known[ref+" "+platform]
+	key := ref + " " + platform + " " + state
+	s := i.known[key]
 	if s == nil {
 		s = &imageState{}
-		i.known[ref+" "+platform] = s
+		i.known[key] = s
 	}
 	i.mu.Unlock()
 	s.mu.Lock()

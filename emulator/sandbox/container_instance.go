@@ -78,6 +78,11 @@ func (in *contained) watchPorts(emit func([]byte)) func([]byte) {
 func (in *contained) finish(exit lambda.Exit) {
 	in.once.Do(func() {
 		in.exit = exit
+		if exit.Signal == "killed" && in.b.cgroup.ranOut() {
+			in.mu.Lock()
+			in.peak = int64(in.spec.Function.MemoryMB) << 20
+			in.mu.Unlock()
+		}
 		close(in.done)
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"example.com/emulate/emulator/docker"
@@ -37,6 +39,22 @@ func lives(folder string) bool {
 	return !lockFile(f)
 }
 
+// removeAtOnce asks for the removal of containers, several at a time.
+func removeAtOnce(ctx context.Context, engine *docker.Engine, states []docker.State) error {
+	errs := make([]error, len(states))
+	places := make(chan struct{}, 8)
+	var all sync.WaitGroup
+	for i, s := range states {
+		places <- struct{}{}
+		all.Go(func() {
+			errs[i] = engine.Remove(ctx, s.ID)
+			<-places
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
 // removeLabelled removes the containers and volumes with these labels of which which says so, and returns when they are gone.
 func removeLabelled(ctx context.Context, engine *docker.Engine, labels map[string]string, which func(map[string]string) bool) error {
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
@@ -44,18 +62,12 @@ func removeLabelled(ctx context.Context, engine *docker.Engine, labels map[strin
 		if err != nil {
 			return err
 		}
-		left := 0
-		for _, s := range states {
-			if which(s.Labels) {
-				left++
-				err = errors.Join(err, engine.Remove(ctx, s.ID))
-			}
-		}
-		if err != nil {
-			return err
-		}
-		if left == 0 {
+		states = slices.DeleteFunc(states, func(s docker.State) bool { return !which(s.Labels) })
+		if len(states) == 0 {
 			break
+		}
+		if err := removeAtOnce(ctx, engine, states); err != nil {
+			return err
 		}
 		select {
 		case <-time.After(wait):

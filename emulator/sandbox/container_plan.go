@@ -53,7 +53,11 @@ func (c *Container) image(ctx context.Context, engine *docker.Engine, fn *config
 		return nil, "", err
 	}
 	platform := platformOf(fn, engine.Info().Arch)
-	image, err := c.images.ensure(ctx, engine, ref, platform, c.options.Progress)
+	state := ""
+	if code.Image != "" {
+		state = code.Digest
+	}
+	image, err := c.images.ensure(ctx, engine, ref, platform, state, c.options.Progress)
 	return image, platform, err
 }
 

@@ -86,6 +86,9 @@ func TestContainerOutOfMemory(t *testing.T) {
 		if diff := cmp.Diff(lambda.Exit{Code: -1, Signal: "killed"}, wait(t, in)); diff != "" {
 			t.Error(diff)
 		}
+		if got := in.(lambda.Sampler).PeakMemory(); !c.options.Stream && got != 128<<20 {
+			t.Errorf("it had used %d MiB", got>>20)
+		}
 		next, err := in.Reset(context.Background())
 		if err != nil {
 			t.Fatal(err)

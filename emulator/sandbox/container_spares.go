@@ -40,7 +40,7 @@ const (
 	// spareMemory is about what a waiting container costs the engine: its shim and its init. A sixteenth of the engine's memory is for them.
 	spareMemory = 32 << 20
 	// spareSettle is how long after a start the maker waits for the next one.
-	spareSettle = 20 * time.Millisecond
+	spareSettle = 200 * time.Millisecond
 	// spareAgain is how long after a failure another one is tried.
 	spareAgain = 5 * time.Second
 )

@@ -199,6 +199,9 @@ const (
 	socketName = "socket"
 )
 
+// closeTimeout bounds how long a busy engine is waited for at the end.
+const closeTimeout = 30 * time.Second
+
 // close removes the holder, everything that carries the session's label, and the folder.
 func (w *world) close(ctx context.Context) error {
 	w.mu.Lock()
@@ -210,7 +213,7 @@ func (w *world) close(ctx context.Context) error {
 	if w.doors != nil {
 		w.doors.close()
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	err := removeLabelled(ctx, w.engine, map[string]string{labelSession: w.labels[labelSession]}, func(map[string]string) bool { return true })
 	if docker.Unavailable(err) {

@@ -58,12 +58,12 @@ func copyRecords(to io.Writer, from io.Reader) error {
 		}
 		if kind&timed == timed {
 			if _, err := in.Discard(8); err != nil {
-				return err
+				return io.ErrUnexpectedEOF
 			}
 		}
 		record := make([]byte, n, n+1)
 		if _, err := io.ReadFull(in, record); err != nil {
-			return err
+			return io.ErrUnexpectedEOF
 		}
 		if n == 0 || record[n-1] != '\n' {
 			record = append(record, '\n')
