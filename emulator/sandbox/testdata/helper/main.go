@@ -80,6 +80,15 @@ func main() {
 		}
 		fmt.Println("listening")
 		wait()
+	case "poll":
+		for {
+			r, err := http.Get("http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/next")
+			if err != nil {
+				panic(err)
+			}
+			io.Copy(io.Discard, r.Body)
+			r.Body.Close()
+		}
 	case "payloads":
 		payloads()
 	case "exhaust":
