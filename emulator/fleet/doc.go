@@ -1,7 +1,9 @@
 // Package fleet decides, for one account, which execution environments exist and which request runs in which of them. It is a pure state machine
 // in explicit time: no clock, goroutine, lock or I/O. emulator/lambda carries its decisions out; emulator/simulate drives it in virtual time.
 //
-//	Invoke ──► place ──► an idle environment, the last one used ─────────► Assign            (or Reset + Wait, where its process has failed)
+//	Invoke ──► place ──► an idle provisioned environment ────────────────► Assign
+//	             │
+//	             ├─────► an idle environment, the last one used ─────────► Assign            (or Reset + Wait, where its process has failed)
 //	             │
 //	             ├─────► a slot that is about to be freed: Wait(NoEnv) ──► Freed ──► Assign  (or, after Options.Grace, Wake ──► place again)
 //	             │
@@ -12,8 +14,11 @@
 //	Assign ──► Responded (the request has ended) ──► Freed ──► the next waiting request, or idle ──► Stop(Idle), by Wake
 //	       └─► Failed    (the request has ended)
 //
+//	Provision ──► Start, for no request ──► Ready ──► all of them are ready ──► they take requests first
+//
 // fleet.go has New, Configure, Remove, Close and time (Wake, Next); request.go the way of a request; environment.go what environments report;
-// function.go limits and the scaling rate; reap.go and list.go the structures below them.
+// function.go limits, rate.go rates; provision.go provisioned concurrency; lifetime.go and reap.go when environments end; cold.go has them end;
+// coldstart.go is the table of cold starts, for callers; list.go the structure below.
 //
 // # Requests
 //
@@ -22,10 +27,11 @@
 //
 // A request finds its place in this order:
 //
+//  0. The idle provisioned environment of its pool that was used last, while the pool's provisioned concurrency and its quota have room.
 //  1. The idle environment of its function and pool that was used last. Where the process in it has failed, it is reset, and the request is bound.
 //  2. With Options.Grace: where more environments of the pool have responded, but not polled, than requests wait already, it waits with NoEnv, first
 //     come first served. As long as the function is at a limit an environment that drains counts here too: its slot gives room for a new one.
-//     If the grace passes, or the slot it waits for is lost, the request goes on with 1 and 3.
+//     If the grace passes, or the slot it waits for is lost, the request goes on with 0, 1 and 3.
 //  3. A new environment, which starts for it and which it is bound to.
 //
 // A bound request is served by its environment whatever else becomes free first, so that the number of cold starts does not depend on how fast this
@@ -40,7 +46,14 @@
 // Reserved concurrency is guarantee and cap. The functions without it share what all reservations together leave of the account. While a lowered
 // reservation is exceeded by requests that still run, the excess is taken from the unreserved part; a removed function's last requests belong to
 // that part as well. So the account's limit holds at all times, too. What stops a request names the Reason: its function's reservation, else the
-// account, else the scaling rate.
+// account, else the quota of requests, else the scaling rate.
+//
+// Provisioned concurrency counts whether it is used or not: against the function's reservation, else against the account. So what is left of a
+// reservation that is all provisioned throttles $LATEST (spec lambda.md §6.1). Requests in provisioned environments take nothing further.
+//
+// The quota of requests (Options.RequestRate) is 10 per second for each unit of concurrency on AWS: of the reservation for a function that has one, of
+// the provisioned concurrency for the requests that it takes, of the account for the others. Each is a bucket of one second's worth. Accepted requests
+// draw from it; beyond it a request spills from provisioned concurrency to on-demand, and is throttled there.
 //
 // The scaling rate is a bucket of starts per function. Step 1 draws nothing from it, a Reset included. Nor do starts that replace environments
 // which a new generation has stopped or drained, or whose sandbox was lost, one for one: after a reload, or a restart of a container engine, a
@@ -53,6 +66,14 @@
 // out later, leave an environment that needs a reset: it stays at its place among the idle ones, and its next request finds a Reset, which is then
 // already the suppressed init. After StartError and Lost an environment is stopped (Why Broken), since it has no sandbox.
 //
+// # Provisioned concurrency
+//
+// Provision starts environments outside any request, at their own rate, and they take requests when the whole allocation is ready. One that dies is
+// replaced at once where a request was in it; where none was, after a second, and after longer if it goes on. A first or a raised allocation in which
+// an INIT fails has failed as a whole, and leaves what was available before. A provisioned environment that is too old serves until its replacement is
+// ready, and one of them is never reset: it is replaced. A new generation allocates all anew. Requests beyond what is available are spill-over: they go
+// on with 1.
+//
 // # Generations
 //
 // A function has one current generation; an environment belongs to the one it was started in. Configure with a higher one retires the others, in all
@@ -61,8 +82,9 @@
 //
 // # Cost
 //
-// Every input is O(1) (O(log pools) at worst where reaping is touched) and allocates nothing once its tables have grown, except that Configure with
-// a new generation, Remove and Close look at all environments. IDs index slices; idle and waiting lists are linked through slices of indices.
+// Every input is O(1) (O(log environments) where one becomes idle for the first time or ends) and allocates nothing once its tables have grown, except
+// that Configure with a new generation or idle timeout, Provision, Cold, Remove and Close look at all environments. IDs index slices; idle and waiting
+// lists are linked through slices of indices. A pool without environments costs a hundred bytes: a function may have thousands.
 //
 // # Misuse
 //

@@ -50,16 +50,30 @@ func (e *environment) starting() bool { return e.state >= StateStarting && e.sta
 
 // to changes the state, and with it the counts.
 func (e *environment) to(s State) {
+	if e.provisioned {
+		e.change(func() { e.state = s })
+		return
+	}
 	e.count(-1)
 	e.state = s
 	e.count(+1)
 }
 
+// change does something to an environment that its counts depend on.
+func (e *environment) change(do func()) {
+	e.count(-1)
+	if e.provisioned {
+		e.pool.provision.count(e, -1)
+	}
+	do()
+	e.count(+1)
+	if e.provisioned {
+		e.pool.provision.count(e, +1)
+	}
+}
+
 func (e *environment) count(by int32) {
 	stats := &e.pool.fn.stats
-	if e.provisioned {
-		e.pool.provision.count(e, by)
-	}
 	switch e.state {
 	case StateStarting, StateReset, StateInit:
 		stats.Starting += by
@@ -336,8 +350,6 @@ func (f *Fleet) retire(env EnvID, why Why, out []Decision) []Decision {
 	case e.starting() && e.req == NoReq:
 		return f.stop(env, why, out)
 	}
-	e.count(-1)
-	e.draining, e.why = true, why
-	e.count(+1)
+	e.change(func() { e.draining, e.why = true, why })
 	return out
 }

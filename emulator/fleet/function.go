@@ -140,10 +140,7 @@ func (f *Fleet) take(p *pool, provisioned bool) {
 	fun := p.fn
 	f.account.inFlight++
 	if fun.held > 0 {
-		f.share(fun, -1)
-		fun.stats.InFlight++
-		p.countProvisioned(provisioned, +1)
-		f.share(fun, +1)
+		f.hold(p, provisioned, +1)
 		return
 	}
 	fun.stats.InFlight++
@@ -157,10 +154,7 @@ func (f *Fleet) release(p *pool, provisioned bool) {
 	fun := p.fn
 	f.account.inFlight--
 	if fun.held > 0 {
-		f.share(fun, -1)
-		fun.stats.InFlight--
-		p.countProvisioned(provisioned, -1)
-		f.share(fun, +1)
+		f.hold(p, provisioned, -1)
 		return
 	}
 	if fun.limits.Reserved < 0 {

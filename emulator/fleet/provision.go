@@ -87,16 +87,18 @@ func (pr *provision) wanted() int32 {
 // spills says whether requests of the pool that run elsewhere than in provisioned environments are spill-over.
 func (p *pool) spills() bool { return p.provision != nil && p.provision.target > 0 }
 
-// countProvisioned counts one request more or less in provisioned environments, if it is in one.
-func (p *pool) countProvisioned(provisioned bool, by int32) {
-	if !provisioned {
-		return
+// hold counts one request more or less of a function that has something provisioned.
+func (f *Fleet) hold(p *pool, provisioned bool, by int32) {
+	fun, pr := p.fn, p.provision
+	f.share(fun, -1)
+	fun.stats.InFlight += by
+	if provisioned {
+		fun.held -= max(pr.target, pr.inFlight)
+		pr.inFlight += by
+		fun.provisionedInFlight += by
+		fun.held += max(pr.target, pr.inFlight)
 	}
-	pr := p.provision
-	p.fn.held -= max(pr.target, pr.inFlight)
-	pr.inFlight += by
-	p.fn.provisionedInFlight += by
-	p.fn.held += max(pr.target, pr.inFlight)
+	f.share(fun, +1)
 }
 
 // setProvisioned gives the pool another target, and counts what it takes of the account.
@@ -111,11 +113,11 @@ func (f *Fleet) setProvisioned(p *pool, n int32) {
 	pr.requests.resize(f.now, size, rate)
 }
 
-// provisionedRoom says whether a provisioned environment may take one more request. A function's reservation and the account's limit hold here too,
+// provisionedRoom says whether a provisioned environment of a pool that has some may take one more request. A function's reservation and the account's limit hold here too,
 // for the case that they are lower than what is provisioned.
 func (f *Fleet) provisionedRoom(p *pool) bool {
 	pr := p.provision
-	if pr == nil || pr.idle.n == 0 || pr.inFlight >= pr.available {
+	if pr.idle.n == 0 || pr.inFlight >= pr.available {
 		return false
 	}
 	r := p.fn.limits.Reserved
@@ -267,9 +269,7 @@ func (f *Fleet) fillAll(out []Decision) []Decision {
 // cold start.
 func (f *Fleet) expire(env EnvID, out []Decision) []Decision {
 	e := &f.envs[env]
-	e.count(-1)
-	e.expired = true
-	e.count(+1)
+	e.change(func() { e.expired = true })
 	e.pool.provision.old = append(e.pool.provision.old, agedEnv{env, f.lives[env].expires})
 	return f.fill(e.pool, out)
 }

@@ -74,9 +74,6 @@ func (f *Fleet) quota(fun *function) (*bucket, Reason) {
 
 // overRate says whether one more request of fun is one too many for this second; 0 where it is not.
 func (f *Fleet) overRate(fun *function) Reason {
-	if f.opt.RequestRate == 0 {
-		return 0
-	}
 	if b, reason := f.quota(fun); !b.has(f.now) {
 		return reason
 	}
@@ -85,8 +82,6 @@ func (f *Fleet) overRate(fun *function) Reason {
 
 // drawRequest counts an accepted on-demand request. The caller has asked overRate.
 func (f *Fleet) drawRequest(fun *function) {
-	if f.opt.RequestRate > 0 {
-		b, _ := f.quota(fun)
-		b.draw(f.now)
-	}
+	b, _ := f.quota(fun)
+	b.draw(f.now)
 }

@@ -47,11 +47,12 @@ func (f *Fleet) Invoke(now Time, fn FuncID, pool Pool, req ReqID, out []Decision
 // place finds a place for a request: an idle environment, a provisioned one first, or a slot that is about to be freed where it may wait, or a new
 // environment. A fresh request, which has just come, may wait for such a slot and is held against the quota of requests; one that has waited was.
 func (f *Fleet) place(p *pool, req ReqID, fresh bool, out []Decision) []Decision {
-	if f.provisionedRoom(p) && (!fresh || f.drawProvisioned(p)) {
+	if p.provision != nil && f.provisionedRoom(p) && (!fresh || f.drawProvisioned(p)) {
 		return f.useIdle(p, &p.provision.idle, req, out)
 	}
 	reason, over := f.room(p.fn), Reason(0)
-	if fresh {
+	limited := fresh && f.opt.RequestRate > 0
+	if limited {
 		over = f.overRate(p.fn)
 	}
 	switch {
@@ -73,7 +74,7 @@ func (f *Fleet) place(p *pool, req ReqID, fresh bool, out []Decision) []Decision
 		}
 		out = f.start(p, req, out)
 	}
-	if fresh {
+	if limited {
 		f.drawRequest(p.fn)
 	}
 	return out
@@ -101,9 +102,12 @@ func (f *Fleet) useIdle(p *pool, idle *list, req ReqID, out []Decision) []Decisi
 	}
 	f.reqs[req] = request{state: running, env: id}
 	e.to(StateInvoke)
-	d := p.decision(Assign, id, req)
-	d.Provisioned, d.Spill = e.provisioned, !e.provisioned && p.spills()
-	return append(out, d)
+	out = append(out, p.decision(Assign, id, req))
+	if p.provision != nil {
+		d := &out[len(out)-1]
+		d.Provisioned, d.Spill = e.provisioned, !e.provisioned && p.spills()
+	}
+	return out
 }
 
 // start makes a new environment for the request and binds it. The caller has asked for room and drawn the start.
@@ -138,7 +142,7 @@ func (f *Fleet) dequeue(req ReqID) {
 // room; those for whom no slot is left to wait for go on at once as if their grace had passed.
 func (f *Fleet) settle(p *pool, out []Decision) []Decision {
 	for p.waiting.n > 0 {
-		usable := p.idle.n > 0 && f.room(p.fn) == 0 || f.provisionedRoom(p)
+		usable := p.idle.n > 0 && f.room(p.fn) == 0 || p.provision != nil && f.provisionedRoom(p)
 		if !usable && p.waiting.n <= p.responded {
 			break
 		}
