@@ -179,6 +179,7 @@ func (e *Emulator) assemble(p *config.Project, credentials lambda.Credentials) {
 	e.lambda = lambda.New(lambda.Options{
 		Executor: e.run, Telemetry: e.stream, Region: e.o.Region, Account: e.o.Account,
 		AccountConcurrency: p.AccountConcurrency, IdleTimeout: idle, FreezeAfter: freezeAfter,
+		Seed: e.o.Seed, Snapshot: e.snapshot, Unpack: e.unpack,
 		Credentials: credentials, Endpoints: map[string]string{"AWS_ENDPOINT_URL_LAMBDA": e.aws.url()},
 		Log: func(format string, args ...any) { e.notice(fmt.Sprintf(format, args...)) },
 	})

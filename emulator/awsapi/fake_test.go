@@ -23,6 +23,7 @@ const (
 
 // fakeLambda has the functions it is given, and remembers what was asked of it.
 type fakeLambda struct {
+	Lambda
 	functions []lambda.Description
 	result    *lambda.Result
 	err       error
@@ -65,6 +66,15 @@ func (f *fakeLambda) List() []lambda.Description { return f.functions }
 
 func (f *fakeLambda) Account() lambda.Account {
 	return lambda.Account{ConcurrentExecutions: 1000, UnreservedConcurrentExecutions: 995, TotalCodeSize: 276, FunctionCount: len(f.functions)}
+}
+
+func (f *fakeLambda) Versions(name string) (out []lambda.Description, err error) {
+	for _, qualifier := range []string{"$LATEST", "1"} {
+		if d, err := f.find(name, qualifier); err == nil {
+			out = append(out, d)
+		}
+	}
+	return out, nil
 }
 
 // find knows $LATEST of every function and version 1 of those with an alias.

@@ -75,8 +75,6 @@ type codeLocation struct {
 	Location       string `json:",omitempty"`
 }
 
-type concurrency struct{ ReservedConcurrentExecutions int }
-
 type getFunctionResponse struct {
 	Configuration functionConfiguration
 	Code          codeLocation
@@ -112,10 +110,10 @@ func (h *handler) getFunction(w http.ResponseWriter, r *http.Request, rawName st
 	if f.PackageType == "Image" {
 		out.Code.RepositoryType = "ECR"
 	}
-	if f.Code.Dir != "" {
-		out.Code.Location = (&url.URL{Scheme: "file", Path: filepath.ToSlash(f.Code.Dir)}).String()
+	if dir := cmp.Or(d.CodeDir, f.Code.Dir); dir != "" {
+		out.Code.Location = (&url.URL{Scheme: "file", Path: filepath.ToSlash(dir)}).String()
 	}
-	if n := f.ReservedConcurrency; n != nil {
+	if n := d.Reserved; n != nil {
 		out.Concurrency = &concurrency{*n}
 	}
 	writeJSON(w, http.StatusOK, out, "")
@@ -132,19 +130,11 @@ func (h *handler) getFunctionConfiguration(w http.ResponseWriter, r *http.Reques
 }
 
 func (h *handler) describe(r *http.Request, rawName, action string) (lambda.Description, error) {
-	var v violations
-	name, hasQualifier := newNameCheck(&v, rawName, r.URL.RawQuery)
-	if hasQualifier {
-		checkQualifier(&v, name.asked)
-	}
-	if err := v.err(); err != nil {
-		return lambda.Description{}, err
-	}
-	function, qualifier, err := h.resolve(name, action)
+	name, qualifier, err := h.function(r, rawName, action, nil)
 	if err != nil {
 		return lambda.Description{}, err
 	}
-	return h.Lambda.Describe(function, qualifier)
+	return h.Lambda.Describe(name, qualifier)
 }
 
 // listFunctions is the operation ListFunctions. Its items lack the members about state and runtime version, as on AWS.
@@ -161,19 +151,23 @@ func (h *handler) listFunctions(w http.ResponseWriter, r *http.Request, _ string
 			continue
 		}
 		if len(out.Functions) == size {
-			out.NextMarker = base64.RawURLEncoding.EncodeToString([]byte(out.Functions[size-1].FunctionArn))
+			out.NextMarker = marker(out.Functions[size-1].FunctionArn)
 			break
 		}
-		c := configuration(d)
-		c.State, c.StateReason, c.StateReasonCode = "", "", ""
-		c.LastUpdateStatus, c.LastUpdateStatusReason, c.LastUpdateStatusReasonCode, c.RuntimeVersionConfig = "", "", "", nil
-		out.Functions = append(out.Functions, c)
+		out.Functions = append(out.Functions, listedConfiguration(d))
 	}
 	writeJSON(w, http.StatusOK, out, "")
 }
 
-// listPage checks ListFunctions' parameters: how many items the page holds, and the ARN behind which it begins. A marker is the base64 of the
-// last ARN before it, so that a reload between two pages neither repeats nor loses a function.
+// listedConfiguration is a function's configuration in a list.
+func listedConfiguration(d lambda.Description) functionConfiguration {
+	c := configuration(d)
+	c.State, c.StateReason, c.StateReasonCode = "", "", ""
+	c.LastUpdateStatus, c.LastUpdateStatusReason, c.LastUpdateStatusReasonCode, c.RuntimeVersionConfig = "", "", "", nil
+	return c
+}
+
+// listPage checks ListFunctions' parameters: how many items the page holds, and the ARN behind which it begins.
 func listPage(q url.Values) (size int, start string, err error) {
 	var v violations
 	if m := q.Get("MasterRegion"); m != "" {
@@ -182,36 +176,39 @@ func listPage(q url.Values) (size int, start string, err error) {
 	if f := q.Get("FunctionVersion"); f != "" {
 		v.enum("functionVersion", f, "ALL")
 	}
+	size, start, err = pageOf(q, &v)
+	if err == nil {
+		err = v.err()
+	}
+	return size, start, err
+}
+
+// pageOf reads the parameters of any list. A marker is the base64 of what names the last item before it, so that a reload between two pages neither
+// repeats nor loses an item.
+func pageOf(q url.Values, v *violations) (size int, start string, err error) {
 	size = pageSize
 	if m := q.Get("MaxItems"); m != "" {
 		if size, err = strconv.Atoi(m); err != nil {
 			return 0, "", userError(http.StatusBadRequest, "SerializationException", "MaxItems is not a number: "+m)
 		}
-		switch {
-		case size < 1:
-			v.add("maxItems", m, "have value greater than or equal to 1")
-		case size > maxItems:
-			v.add("maxItems", m, "have value less than or equal to %d", maxItems)
-		}
+		v.between("maxItems", &size, 1, maxItems)
 		size = min(size, pageSize)
 	}
-	if err = v.err(); err != nil {
-		return 0, "", err
-	}
-	marker, err := base64.RawURLEncoding.DecodeString(q.Get("Marker"))
-	if err != nil {
+	text, err := base64.RawURLEncoding.DecodeString(q.Get("Marker"))
+	if err != nil && len(*v) == 0 {
 		return 0, "", invalidParameter("Invalid Marker: " + q.Get("Marker"))
 	}
-	return size, string(marker), nil
+	return size, string(text), nil
 }
+
+func marker(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
 
 // isMasterRegion matches [a-z]{2}(-gov)?-[a-z]+-\d{1}.
 func isMasterRegion(s string) bool {
 	return len(s) > 2 && isLower(s[0]) && isLower(s[1]) && (isDirection(s[2:]) || isDirection(strings.TrimPrefix(s[2:], "-gov")))
 }
 
-// listed are the functions that a list is made of, by ARN. With FunctionVersion=ALL these are all versions by their qualified ARNs; a version's
-// number is one above the one before it. MasterRegion asks for replicas of Lambda@Edge, of which there are none here.
+// listed are the functions that a list is made of, by ARN. With FunctionVersion=ALL these are all versions by their qualified ARNs. MasterRegion asks for replicas of Lambda@Edge, of which there are none here.
 func (h *handler) listed(q url.Values) []lambda.Description {
 	if m := q.Get("MasterRegion"); m != "" && m != "ALL" {
 		return nil
@@ -221,25 +218,12 @@ func (h *handler) listed(q url.Values) []lambda.Description {
 		latest := all
 		all = nil
 		for _, d := range latest {
-			all = append(all, h.versions(d.Function.Name)...)
+			versions, _ := h.Lambda.Versions(d.Function.Name) // one that has gone since has none
+			all = append(all, versions...)
 		}
 	}
 	slices.SortFunc(all, func(a, b lambda.Description) int { return cmp.Compare(a.ARN, b.ARN) })
 	return all
-}
-
-func (h *handler) versions(name string) (out []lambda.Description) {
-	for n := 0; ; n++ {
-		qualifier := "$LATEST"
-		if n > 0 {
-			qualifier = strconv.Itoa(n)
-		}
-		d, err := h.Lambda.Describe(name, qualifier)
-		if err != nil {
-			return out
-		}
-		out = append(out, d)
-	}
 }
 
 // getAccountSettings is the operation GetAccountSettings.

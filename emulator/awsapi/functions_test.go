@@ -35,7 +35,7 @@ func TestGetFunction(t *testing.T) {
 	full := description("full")
 	full.Function.Description = "a <b> & c"
 	full.Function.Environment = map[string]string{"B": "2", "A": "1"}
-	full.Function.ReservedConcurrency = &five
+	full.Reserved = &five
 	full.Function.Tags = map[string]string{"team": "blue"}
 	full.Function.Layers = []string{"/src/layers/common.libs", "/src/x y.zip"}
 	full.Function.Logging.Format, full.Function.Logging.Group = "JSON", "/mine"

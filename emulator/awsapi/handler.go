@@ -22,6 +22,40 @@ type Lambda interface {
 	List() []lambda.Description
 	// Account tells of the account's limits.
 	Account() lambda.Account
+	versions
+	concurrencies
+	asyncs
+}
+
+// versions and aliases, and what changes $LATEST. Methods are those of lambda.Service.
+type versions interface {
+	Versions(name string) ([]lambda.Description, error)
+	Publish(ctx context.Context, name string, p lambda.Publication) (lambda.Description, error)
+	UpdateCode(ctx context.Context, name string, c lambda.CodeUpdate) (lambda.Description, error)
+	UpdateConfiguration(ctx context.Context, name string, c lambda.ConfigurationUpdate) (lambda.Description, error)
+	Aliases(name, version string) ([]lambda.Alias, error)
+	Alias(name, alias string) (lambda.Alias, error)
+	CreateAlias(ctx context.Context, name, alias string, c lambda.AliasChange) (lambda.Alias, error)
+	UpdateAlias(name, alias string, c lambda.AliasChange) (lambda.Alias, error)
+	DeleteAlias(name, alias string) error
+}
+
+// concurrencies are reserved and provisioned concurrency.
+type concurrencies interface {
+	Reserved(name string) (*int, error)
+	Reserve(name string, n *int) error
+	Provision(ctx context.Context, name, qualifier string, n int) (lambda.Provisioned, error)
+	Provisioned(name, qualifier string) (lambda.Provisioned, error)
+	ProvisionedList(name string) ([]lambda.Provisioned, error)
+	Unprovision(name, qualifier string) error
+}
+
+// asyncs are the settings of asynchronous invocations.
+type asyncs interface {
+	ConfigureAsync(name, qualifier string, c lambda.AsyncConfig, keep bool) (lambda.AsyncConfig, error)
+	Async(name, qualifier string) (lambda.AsyncConfig, error)
+	AsyncList(name string) ([]lambda.AsyncConfig, error)
+	DeleteAsync(name, qualifier string) error
 }
 
 // Options for New. Lambda is required.

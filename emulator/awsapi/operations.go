@@ -8,7 +8,7 @@ import (
 	"github.com/gorilla/mux"
 )
 
-// operation is one operation of Lambda's API. {} in its path stands for one segment, which for those that are served is the function's name.
+// operation is one operation of Lambda's API. {} in its path stands for one segment.
 type operation struct {
 	method, path string
 	// query is a parameter and its value that tell two operations of one path apart ("List=ALL"), or "".
@@ -28,6 +28,26 @@ func (h *handler) routes() *mux.Router {
 		{"GET", "/2015-03-31/functions/", h.listFunctions},
 		{"GET", "/2016-08-19/account-settings", h.getAccountSettings},
 		{"GET", "/2016-08-19/account-settings/", h.getAccountSettings},
+		{"GET", "/2015-03-31/functions/{name}/versions", controlled(h.listVersions)},
+		{"POST", "/2015-03-31/functions/{name}/versions", controlled(h.publishVersion)},
+		{"GET", "/2015-03-31/functions/{name}/aliases", controlled(h.listAliases)},
+		{"POST", "/2015-03-31/functions/{name}/aliases", controlled(h.createAlias)},
+		{"GET", "/2015-03-31/functions/{name}/aliases/{alias}", controlled(h.getAlias)},
+		{"PUT", "/2015-03-31/functions/{name}/aliases/{alias}", controlled(h.updateAlias)},
+		{"DELETE", "/2015-03-31/functions/{name}/aliases/{alias}", controlled(h.deleteAlias)},
+		{"PUT", "/2015-03-31/functions/{name}/code", controlled(h.updateFunctionCode)},
+		{"PUT", "/2015-03-31/functions/{name}/configuration", controlled(h.updateFunctionConfiguration)},
+		{"PUT", "/2017-10-31/functions/{name}/concurrency", controlled(h.putFunctionConcurrency)},
+		{"DELETE", "/2017-10-31/functions/{name}/concurrency", controlled(h.deleteFunctionConcurrency)},
+		{"GET", "/2019-09-30/functions/{name}/concurrency", controlled(h.getFunctionConcurrency)},
+		{"PUT", "/2019-09-30/functions/{name}/provisioned-concurrency", controlled(h.putProvisionedConcurrency)},
+		{"GET", "/2019-09-30/functions/{name}/provisioned-concurrency", controlled(h.getProvisionedConcurrency)},
+		{"DELETE", "/2019-09-30/functions/{name}/provisioned-concurrency", controlled(h.deleteProvisionedConcurrency)},
+		{"PUT", "/2019-09-25/functions/{name}/event-invoke-config", controlled(h.putAsync)},
+		{"POST", "/2019-09-25/functions/{name}/event-invoke-config", controlled(h.updateAsync)},
+		{"GET", "/2019-09-25/functions/{name}/event-invoke-config", controlled(h.getAsync)},
+		{"DELETE", "/2019-09-25/functions/{name}/event-invoke-config", controlled(h.deleteAsync)},
+		{"GET", "/2019-09-25/functions/{name}/event-invoke-config/list", controlled(h.listAsync)},
 		{"POST", "/2014-11-13/functions/{name}/invoke-async", h.invokeAsync},
 		{"POST", "/2014-11-13/functions/{name}/invoke-async/", h.invokeAsync},
 	}
@@ -94,7 +114,6 @@ func matchPath(pattern, path string) bool {
 // come first.
 var unserved = [...]operation{
 	{"GET", "/2018-10-31/layers", "find=LayerVersion", "GetLayerVersionByArn"},
-	{"GET", "/2019-09-30/functions/{}/provisioned-concurrency", "List=ALL", "ListProvisionedConcurrencyConfigs"},
 	{"GET", "/2015-03-31/event-source-mappings", "", "ListEventSourceMappings"},
 	{"POST", "/2015-03-31/event-source-mappings", "", "CreateEventSourceMapping"},
 	{"DELETE", "/2015-03-31/event-source-mappings/{}", "", "DeleteEventSourceMapping"},
@@ -102,23 +121,12 @@ var unserved = [...]operation{
 	{"PUT", "/2015-03-31/event-source-mappings/{}", "", "UpdateEventSourceMapping"},
 	{"POST", "/2015-03-31/functions", "", "CreateFunction"},
 	{"DELETE", "/2015-03-31/functions/{}", "", "DeleteFunction"},
-	{"GET", "/2015-03-31/functions/{}/aliases", "", "ListAliases"},
-	{"POST", "/2015-03-31/functions/{}/aliases", "", "CreateAlias"},
-	{"DELETE", "/2015-03-31/functions/{}/aliases/{}", "", "DeleteAlias"},
-	{"GET", "/2015-03-31/functions/{}/aliases/{}", "", "GetAlias"},
-	{"PUT", "/2015-03-31/functions/{}/aliases/{}", "", "UpdateAlias"},
-	{"PUT", "/2015-03-31/functions/{}/code", "", "UpdateFunctionCode"},
-	{"PUT", "/2015-03-31/functions/{}/configuration", "", "UpdateFunctionConfiguration"},
 	{"GET", "/2015-03-31/functions/{}/policy", "", "GetPolicy"},
 	{"POST", "/2015-03-31/functions/{}/policy", "", "AddPermission"},
 	{"DELETE", "/2015-03-31/functions/{}/policy/{}", "", "RemovePermission"},
-	{"GET", "/2015-03-31/functions/{}/versions", "", "ListVersionsByFunction"},
-	{"POST", "/2015-03-31/functions/{}/versions", "", "PublishVersion"},
 	{"DELETE", "/2017-03-31/tags/{}", "", "UntagResource"},
 	{"GET", "/2017-03-31/tags/{}", "", "ListTags"},
 	{"POST", "/2017-03-31/tags/{}", "", "TagResource"},
-	{"DELETE", "/2017-10-31/functions/{}/concurrency", "", "DeleteFunctionConcurrency"},
-	{"PUT", "/2017-10-31/functions/{}/concurrency", "", "PutFunctionConcurrency"},
 	{"GET", "/2018-10-31/layers", "", "ListLayers"},
 	{"GET", "/2018-10-31/layers/{}/versions", "", "ListLayerVersions"},
 	{"POST", "/2018-10-31/layers/{}/versions", "", "PublishLayerVersion"},
@@ -127,15 +135,6 @@ var unserved = [...]operation{
 	{"GET", "/2018-10-31/layers/{}/versions/{}/policy", "", "GetLayerVersionPolicy"},
 	{"POST", "/2018-10-31/layers/{}/versions/{}/policy", "", "AddLayerVersionPermission"},
 	{"DELETE", "/2018-10-31/layers/{}/versions/{}/policy/{}", "", "RemoveLayerVersionPermission"},
-	{"DELETE", "/2019-09-25/functions/{}/event-invoke-config", "", "DeleteFunctionEventInvokeConfig"},
-	{"GET", "/2019-09-25/functions/{}/event-invoke-config", "", "GetFunctionEventInvokeConfig"},
-	{"POST", "/2019-09-25/functions/{}/event-invoke-config", "", "UpdateFunctionEventInvokeConfig"},
-	{"PUT", "/2019-09-25/functions/{}/event-invoke-config", "", "PutFunctionEventInvokeConfig"},
-	{"GET", "/2019-09-25/functions/{}/event-invoke-config/list", "", "ListFunctionEventInvokeConfigs"},
-	{"GET", "/2019-09-30/functions/{}/concurrency", "", "GetFunctionConcurrency"},
-	{"DELETE", "/2019-09-30/functions/{}/provisioned-concurrency", "", "DeleteProvisionedConcurrencyConfig"},
-	{"GET", "/2019-09-30/functions/{}/provisioned-concurrency", "", "GetProvisionedConcurrencyConfig"},
-	{"PUT", "/2019-09-30/functions/{}/provisioned-concurrency", "", "PutProvisionedConcurrencyConfig"},
 	{"GET", "/2020-04-22/code-signing-configs", "", "ListCodeSigningConfigs"},
 	{"POST", "/2020-04-22/code-signing-configs", "", "CreateCodeSigningConfig"},
 	{"DELETE", "/2020-04-22/code-signing-configs/{}", "", "DeleteCodeSigningConfig"},

@@ -77,9 +77,9 @@ func TestSDKTypedErrors(t *testing.T) {
 	if missing, ok := errors.AsType[*types.ResourceNotFoundException](err); !ok || aws.ToString(missing.Message) != "Function not found: "+testARN+"nope" {
 		t.Errorf("GetFunction: %v", err)
 	}
-	_, err = c.PublishVersion(t.Context(), &sdk.PublishVersionInput{FunctionName: aws.String("f")})
-	if e, ok := errors.AsType[smithy.APIError](err); !ok || e.ErrorCode() != "NotImplementedException" || e.ErrorMessage() != "emulate does not emulate Lambda's operation PublishVersion yet" {
-		t.Errorf("PublishVersion: %v", err)
+	_, err = c.GetPolicy(t.Context(), &sdk.GetPolicyInput{FunctionName: aws.String("f")})
+	if e, ok := errors.AsType[smithy.APIError](err); !ok || e.ErrorCode() != "NotImplementedException" || e.ErrorMessage() != "emulate does not emulate Lambda's operation GetPolicy yet" {
+		t.Errorf("GetPolicy: %v", err)
 	}
 }
 

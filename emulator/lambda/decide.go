@@ -33,6 +33,9 @@ func (s *Service) decide(out []fleet.Decision) []action {
 // book notes one decision in the Service's tables; false where there is nothing left to do outside the lock.
 func (s *Service) book(d fleet.Decision) (action, bool) {
 	a := action{kind: d.Kind}
+	if d.Spill {
+		s.byID[d.Func].counts.Spills++
+	}
 	switch d.Kind {
 	case fleet.Start:
 		a.env = s.newEnvironment(d)

@@ -38,15 +38,17 @@ const (
 
 // Environment is one execution environment: one Runtime API, one runtime process at a time.
 type Environment struct {
-	s      *Service
-	id     fleet.EnvID
-	fn     *Function
-	cfg    *config.Function
-	code   Code
-	pool   fleet.Pool
-	name   string // the log stream
-	server server
-	orders chan order
+	s    *Service
+	id   fleet.EnvID
+	fn   *Function
+	cfg  *config.Function
+	code Code
+	pool fleet.Pool
+	name string // the log stream
+	// initType is on-demand or provisioned-concurrency.
+	initType string
+	server   server
+	orders   chan order
 	// ctx ends when the environment is to stop: a start that is under way is given up.
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
@@ -95,8 +97,12 @@ type failure struct {
 
 func (s *Service) newEnvironment(d fleet.Decision) *Environment {
 	f := s.byID[d.Func]
-	e := &Environment{s: s, id: d.Env, fn: f, cfg: f.cfg, code: f.code, pool: d.Pool, decided: time.Now(), orders: make(chan order, 4),
+	v := f.versions[d.Pool]
+	e := &Environment{s: s, id: d.Env, fn: f, cfg: v.cfg, code: v.code, pool: d.Pool, initType: onDemand, decided: time.Now(), orders: make(chan order, 4),
 		name: logStream(time.Now(), versionName(d.Pool))}
+	if d.Provisioned {
+		e.initType = provisionedInit
+	}
 	e.ctx, e.cancel = context.WithCancelCause(s.ctx)
 	for int(d.Env) >= len(s.envs) {
 		s.envs = append(s.envs, nil)
@@ -403,7 +409,7 @@ func timeoutFailure(d time.Duration) *failure {
 // spec of the environment for the Executor.
 func (e *Environment) spec() Spec {
 	return Spec{
-		Environment: e.name, Function: e.cfg, Version: versionName(e.pool), Code: e.code, InitializationType: onDemand,
+		Environment: e.name, Function: e.cfg, Version: versionName(e.pool), Code: e.code, InitializationType: e.initType,
 		RuntimeAPI: e.server.Addr(), Serve: e.server.Serve, Region: e.s.o.Region, Credentials: e.s.credentials(), Endpoints: e.s.o.Endpoints, Output: e.output,
 	}
 }

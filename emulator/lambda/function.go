@@ -2,12 +2,8 @@ package lambda
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
 	"reflect"
 	"sort"
-	"strconv"
 	"time"
 
 	"example.com/emulate/emulator/config"
@@ -16,41 +12,33 @@ import (
 
 // Function is one function of the Service. Service.mu guards its fields.
 type Function struct {
-	id         fleet.FuncID
-	cfg        *config.Function
-	runs       *config.Function // the configuration of the last good build, which the present generation has
-	code       Code
-	generation int32
-	modified   time.Time
-	ended      time.Time // when its last invocation did
-	counts     Stats
+	id     fleet.FuncID
+	cfg    *config.Function // the newest that is known, even where its build has failed
+	counts Stats
+	ended  time.Time // when its last invocation did
+
+	// versions by pool: $LATEST is the first; nil is one that is gone. file is what the last good build of the user's files gave, which $LATEST runs
+	// unless the API has given it something else since (uploaded, configured).
+	versions             []*version
+	file                 version
+	uploaded, configured bool
+	// update is the API's change of $LATEST that is under way; updateFailed says why the last one came to nothing.
+	update       *update
+	updateFailed error
+	// follower is the version that SAM's AutoPublishAlias made, 0 where there is none; autoAlias the alias.
+	follower  fleet.Pool
+	autoAlias string
+	aliases   map[string]*alias
+
+	reserved    setting[int32] // concurrency; none where there is none
+	provisioned map[string]*provisioned
+	async       map[string]*AsyncConfig // by qualifier
 
 	// pending is not nil while the code is being built: requests wait until it is closed. failed is the last build's error, nil after a good one.
 	pending chan struct{}
 	failed  error
 	removed bool
-	built   bool // there was a good build
-}
-
-// pools of a function that SAM's AutoPublishAlias made: version 1 beside $LATEST.
-const aliasPool fleet.Pool = 1
-
-// resolve finds the pool that a qualifier means, and the version's name.
-func (f *Function) resolve(qualifier string) (pool fleet.Pool, version string, ok bool) {
-	switch {
-	case qualifier == "" || qualifier == latest:
-		return 0, latest, true
-	case f.cfg.Alias != "" && (qualifier == f.cfg.Alias || qualifier == "1"):
-		return aliasPool, "1", true
-	}
-	return 0, "", false
-}
-
-func versionName(pool fleet.Pool) string {
-	if pool == 0 {
-		return latest
-	}
-	return strconv.Itoa(int(pool))
+	ready   bool // there was a good build
 }
 
 // settle ends the wait for a build.
@@ -69,17 +57,24 @@ func (s *Service) Building(cfg *config.Function) {
 	defer s.mu.Unlock()
 	f := s.functions[cfg.Name]
 	if f == nil {
-		f = &Function{id: fleet.FuncID(len(s.byID)), cfg: cfg, modified: time.Now()}
+		f = &Function{
+			id: fleet.FuncID(len(s.byID)), cfg: cfg, versions: []*version{{cfg: cfg, modified: time.Now(), revision: NewRequestID()}},
+			aliases: map[string]*alias{}, provisioned: map[string]*provisioned{}, async: map[string]*AsyncConfig{},
+		}
+		f.reserved.fromFile(reservedBy(cfg))
 		s.byID = append(s.byID, f)
 		s.functions[cfg.Name] = f
+		s.configure(f) // a reservation counts from now on
+		s.autoPublish(f, cfg, Code{})
 	}
 	if f.pending == nil && !s.closing {
 		f.pending = make(chan struct{})
 	}
 }
 
-// SetCode gives the function its configuration and built code, and lets waiting requests go. Where either differs from what runs now, it is a new
-// generation: old environments finish what they do and are stopped. It reports whether it was.
+// SetCode gives the function its configuration and built code, and lets waiting requests go. Where either differs from what runs now, old environments
+// finish what they do and are stopped; published versions are not concerned. What the API has changed stays until the file says something new about it.
+// It reports whether anything new runs.
 func (s *Service) SetCode(cfg *config.Function, code Code) bool {
 	s.mu.Lock()
 	f := s.functions[cfg.Name]
@@ -87,17 +82,49 @@ func (s *Service) SetCode(cfg *config.Function, code Code) bool {
 		s.mu.Unlock()
 		return false
 	}
-	changed := !f.built || f.code.Digest != code.Digest || !sameConfig(f.runs, cfg)
-	f.cfg, f.runs, f.code, f.built = cfg, cfg, code, true
-	if changed {
-		f.generation++
-		f.modified = time.Now()
+	newCfg, newCode := s.overFile(f, cfg, code)
+	changed := !f.ready || !f.versions[0].same(newCfg, newCode)
+	f.cfg, f.file, f.ready = newCfg, version{cfg: cfg, code: code}, true
+	if f.reserved.fromFile(reservedBy(cfg)) {
+		s.o.Log("the reserved concurrency of function %s, from the file, takes the place of what was set by the API", cfg.Name)
 	}
-	acts := s.decide(s.fleet.Configure(s.now(), f.id, s.limits(cfg), f.generation, s.out[:0]))
+	acts := s.configure(f)
+	acts = append(acts, s.install(f, 0, newCfg, newCode)...)
+	acts = append(acts, s.autoPublish(f, cfg, code)...)
+	acts = append(acts, s.provisionByFile(f, cfg)...)
 	f.settle(nil)
 	s.mu.Unlock()
 	s.do(acts)
 	return changed
+}
+
+// overFile is what $LATEST is to run when the files say cfg and code: where they have changed it is that, and else what the API has set. Service.mu is
+// held.
+func (s *Service) overFile(f *Function, cfg *config.Function, code Code) (*config.Function, Code) {
+	now := f.versions[0]
+	if f.file.cfg == nil {
+		return cfg, code
+	}
+	newCode, newCfg := f.file.code.Digest != code.Digest, !sameConfig(f.file.cfg, cfg)
+	if f.update != nil && (newCode || newCfg) {
+		f.update = nil
+		s.o.Log("an update of function %s by the API is dropped: its files have changed", cfg.Name)
+	}
+	if f.uploaded && newCode {
+		f.uploaded = false
+		s.o.Log("the code of function %s, which has changed, takes the place of what UpdateFunctionCode has set", cfg.Name)
+	}
+	if f.configured && newCfg {
+		f.configured = false
+		s.o.Log("the configuration of function %s, which has changed, takes the place of what UpdateFunctionConfiguration has set", cfg.Name)
+	}
+	if f.uploaded {
+		code = now.code
+	}
+	if f.configured {
+		cfg = now.cfg
+	}
+	return cfg, code
 }
 
 // BuildFailed answers waiting and further requests of the function with err, until the next SetCode. Environments stay, for a mend that undoes the
@@ -122,20 +149,10 @@ func (s *Service) Remove(name string) {
 	delete(s.functions, name)
 	f.removed = true
 	f.settle(s.notFound(name, latest))
-	var acts []action
-	if f.built {
-		acts = s.decide(s.fleet.Remove(s.now(), f.id, s.out[:0]))
-	}
+	f.update = nil
+	acts := s.decide(s.fleet.Remove(s.now(), f.id, s.out[:0]))
 	s.mu.Unlock()
 	s.do(acts)
-}
-
-func (s *Service) limits(cfg *config.Function) fleet.Limits {
-	l := fleet.Limits{Reserved: -1}
-	if cfg.ReservedConcurrency != nil {
-		l.Reserved = int32(*cfg.ReservedConcurrency)
-	}
-	return l
 }
 
 // sameConfig says whether two configurations make the same environments: where the function is declared, and how it is limited, does not matter.
@@ -143,6 +160,7 @@ func sameConfig(a, b *config.Function) bool {
 	x, y := *a, *b
 	for _, f := range []*config.Function{&x, &y} {
 		f.At, f.ReservedConcurrency, f.Tags, f.Broken, f.URL, f.Description = config.Position{}, nil, nil, nil, nil, ""
+		f.Alias, f.ProvisionedConcurrency, f.MaximumRetryAttempts = "", 0, nil
 		f.Code.Dir = "" // its digest is compared
 	}
 	return reflect.DeepEqual(x, y)
@@ -154,7 +172,8 @@ func (s *Service) Ready(ctx context.Context, name string) error {
 	return err
 }
 
-// ready waits until the function's code is built, and finds the pool for the qualifier.
+// ready waits until the function's code is built, and finds the pool for one request with the qualifier. What was published runs whatever becomes of a
+// build, unless it follows the files.
 func (s *Service) ready(ctx context.Context, name, qualifier string) (*Function, fleet.Pool, error) {
 	for {
 		s.mu.Lock()
@@ -163,12 +182,15 @@ func (s *Service) ready(ctx context.Context, name, qualifier string) (*Function,
 			s.mu.Unlock()
 			return nil, 0, s.notFound(name, qualifier)
 		}
-		pool, _, ok := f.resolve(qualifier)
+		pool, ok := f.route(qualifier)
 		pending, failed := f.pending, f.failed
+		own := ok && !f.followsFile(pool)
 		s.mu.Unlock()
 		switch {
 		case !ok:
 			return nil, 0, s.notFound(name, qualifier)
+		case own:
+			return f, pool, nil
 		case pending != nil:
 			select {
 			case <-pending:
@@ -206,69 +228,6 @@ func (s *Service) sortedLocked() []*Function {
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].cfg.Name < out[j].cfg.Name })
 	return out
-}
-
-// Describe tells of one function. A missing function, version or alias is a 404 *Error whose ARN has the qualifier only where one was asked for.
-func (s *Service) Describe(name, qualifier string) (Description, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.functions[name]
-	if f != nil {
-		if _, version, ok := f.resolve(qualifier); ok {
-			return s.describeLocked(f, qualifier, version), nil
-		}
-	}
-	return Description{}, &Error{Status: 404, Name: "ResourceNotFoundException", Type: "User",
-		Message: "Function not found: " + s.arn(name, qualifier)}
-}
-
-// List tells of $LATEST of every function, sorted by name.
-func (s *Service) List() []Description {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []Description
-	for _, f := range s.sortedLocked() {
-		out = append(out, s.describeLocked(f, "", latest))
-	}
-	return out
-}
-
-func (s *Service) describeLocked(f *Function, qualifier, version string) Description {
-	sum := sha256.Sum256([]byte(f.code.Digest))
-	d := Description{
-		Function: f.cfg, ARN: s.arn(f.cfg.Name, qualifier), UnqualifiedARN: s.arn(f.cfg.Name, ""), Version: version,
-		CodeSHA256: base64.StdEncoding.EncodeToString(sum[:]), CodeSize: f.code.Size, LastModified: f.modified,
-		State: "Active", LastUpdateStatus: "Successful",
-	}
-	id := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%d", d.ARN, f.code.Digest, f.generation))
-	d.RevisionID = fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:16])
-	switch {
-	case f.pending != nil && !f.built:
-		d.State, d.LastUpdateStatus = "Pending", "InProgress"
-	case f.pending != nil:
-		d.LastUpdateStatus = "InProgress"
-	case f.failed != nil:
-		d.LastUpdateStatus, d.LastUpdateStatusReason = "Failed", f.failed.Error()
-	}
-	return d
-}
-
-// Account tells the account's limits and use.
-func (s *Service) Account() Account {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a := Account{ConcurrentExecutions: s.o.AccountConcurrency, FunctionCount: len(s.functions)}
-	if a.ConcurrentExecutions == 0 {
-		a.ConcurrentExecutions = 1000
-	}
-	a.UnreservedConcurrentExecutions = a.ConcurrentExecutions
-	for _, f := range s.functions {
-		if r := f.cfg.ReservedConcurrency; r != nil {
-			a.UnreservedConcurrentExecutions -= *r
-		}
-		a.TotalCodeSize += f.code.Size
-	}
-	return a
 }
 
 // Active says whether an invocation of the function runs, or ended less than within ago.

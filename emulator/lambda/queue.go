@@ -1,9 +1,9 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -55,27 +55,31 @@ func (s *Service) Enqueue(inv *Invocation) error {
 	return nil
 }
 
-// run tries one event until it is done.
+// run tries one event until it is done. What is set for its retries holds when it is looked at.
 func (q *queue) run(inv *Invocation) {
-	deadline := time.Now().Add(eventMaxAge)
+	accepted := time.Now()
 	wait := backOff.first
 	for failures := 0; ; {
 		res, err := q.s.Invoke(q.ctx, inv)
+		retries, age, zero := q.rules(inv)
 		var e *Error
 		switch {
 		case err == nil && res.FunctionError == "":
 			return
 		case err == nil:
-			if failures >= min(len(retryDelays), q.retries(inv.Function)) {
-				q.drop(inv, fmt.Errorf("%s", res.ErrorType))
+			if failures >= min(len(retryDelays), retries) || time.Since(accepted)+retryDelays[failures] > age {
+				q.drop(inv, errors.New(res.ErrorType))
 				return
 			}
 			if !q.sleep(retryDelays[failures]) {
 				return
 			}
 			failures++
+		case errors.As(err, &e) && e.Status == 429 && zero:
+			q.drop(inv, errZeroReserved)
+			return
 		case errors.As(err, &e) && (e.Status == 429 || e.Status >= 500) && e != errClosing:
-			if time.Now().Add(wait).After(deadline) {
+			if time.Since(accepted)+wait > age {
 				q.drop(inv, err)
 				return
 			}
@@ -92,14 +96,24 @@ func (q *queue) run(inv *Invocation) {
 	}
 }
 
-// retries that the function's configuration allows.
-func (q *queue) retries(name string) int {
+// errZeroReserved ends an event at once: nothing will ever run it (spec lambda.md §9).
+var errZeroReserved = errors.New("the function's reserved concurrency is 0 (ZeroReservedConcurrency)")
+
+// rules are how often an event is tried again after a function error, how old it may become, and whether the function's reserved concurrency is 0.
+func (q *queue) rules(inv *Invocation) (retries int, age time.Duration, zero bool) {
 	q.s.mu.Lock()
 	defer q.s.mu.Unlock()
-	if f := q.s.functions[name]; f != nil && f.cfg.MaximumRetryAttempts != nil {
-		return *f.cfg.MaximumRetryAttempts
+	retries, age = len(retryDelays), eventMaxAge
+	f := q.s.functions[inv.Function]
+	if f == nil {
+		return retries, age, false
 	}
-	return len(retryDelays)
+	setIf(&retries, f.cfg.MaximumRetryAttempts)
+	if c := f.async[cmp.Or(inv.Qualifier, latest)]; c != nil {
+		setIf(&retries, c.MaximumRetryAttempts)
+		setIf(&age, c.MaximumEventAge)
+	}
+	return retries, age, f.reserved.value() == 0
 }
 
 func (q *queue) drop(inv *Invocation, err error) {

@@ -19,7 +19,7 @@ func (e *Environment) event(t telemetry.Type, now time.Time, requestID string, r
 func (e *Environment) emitInitStart() {
 	version, arn := runtimeVersion(e.cfg.Runtime, e.s.o.Region)
 	e.s.o.Telemetry.Emit(e.event(telemetry.TypeInitStart, e.exists, "", &telemetry.InitStart{
-		InitializationType: onDemand, Phase: telemetry.PhaseInit, RuntimeVersion: version, RuntimeVersionARN: arn,
+		InitializationType: e.initType, Phase: telemetry.PhaseInit, RuntimeVersion: version, RuntimeVersionARN: arn,
 		FunctionName: e.cfg.Name, FunctionVersion: versionName(e.pool), InstanceID: e.name, InstanceMaxMemory: int64(e.cfg.MemoryMB) << 20,
 	}))
 }
@@ -47,9 +47,9 @@ func runtimeVersion(runtime, region string) (version, arn string) {
 func (e *Environment) reportInit(now time.Time, status telemetry.Status, errorType string) {
 	e.s.o.Telemetry.EmitPair(
 		e.event(telemetry.TypeInitRuntimeDone, now, "", &telemetry.InitRuntimeDone{
-			InitializationType: onDemand, Phase: e.initPhase, Status: status, ErrorType: errorType}),
+			InitializationType: e.initType, Phase: e.initPhase, Status: status, ErrorType: errorType}),
 		e.event(telemetry.TypeInitReport, now, "", &telemetry.InitReport{
-			InitializationType: onDemand, Phase: e.initPhase, Status: status, ErrorType: errorType,
+			InitializationType: e.initType, Phase: e.initPhase, Status: status, ErrorType: errorType,
 			Metrics: telemetry.InitMetrics{Duration: telemetry.Millis(now.Sub(e.exists)), WaitedForMachine: telemetry.Millis(e.exists.Sub(e.decided))}}))
 }
 

@@ -208,7 +208,8 @@ func (s *Service) fail(r *request, e *Environment, cause fleet.Cause) {
 
 // outdated says that the code of the environment has changed since it was started, or is about to. Service.mu is held.
 func (e *Environment) outdated() bool {
-	return e.fn.pending != nil || e.fn.code.Digest != e.code.Digest
+	v := e.fn.version(e.pool)
+	return e.fn.pending != nil && e.fn.followsFile(e.pool) || v == nil || v.code.Digest != e.code.Digest
 }
 
 // platformError is the body that Lambda makes itself; errorType comes first, as AWS sends it (spec lambda.md §4.2).

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/emulate/emulator/config"
 	"example.com/emulate/emulator/fleet"
 	"example.com/emulate/emulator/telemetry"
 	"example.com/emulate/runtimeapi"
@@ -21,8 +22,21 @@ type Options struct {
 	Region, Account string
 	// AccountConcurrency is the account's limit; 0 means 1,000.
 	AccountConcurrency int
-	// IdleTimeout is how long an idle environment lives; 0 means 10 minutes.
+	// RequestRate is how many requests per second each unit of concurrency allows, the account's and a reservation's; 0 means AWS's 10, a negative
+	// number no such quota (spec lambda.md §6.1).
+	RequestRate int
+	// StartBurst and StartsPerSecond are each function's scaling rate; 0 means AWS's 1,000 and 100 new environments.
+	StartBurst, StartsPerSecond int
+	// IdleTimeout is how long an idle environment lives; 0 means what Lifetimes draw, else 10 minutes.
 	IdleTimeout time.Duration
+	// Lifetimes draw how long environments live; the zero value draws nothing.
+	Lifetimes fleet.Lifetimes
+	// Seed of what is drawn here: the versions that weighted aliases choose, and cold starts.
+	Seed uint64
+	// Snapshot makes code that a published version keeps: what of it is in folders that may change is copied. nil takes the code as it is.
+	Snapshot func(context.Context, Code) (Code, error)
+	// Unpack makes code of a deployment package, a zip file, and gets it ready to run; nil refuses UpdateFunctionCode. Its error is the user's.
+	Unpack func(ctx context.Context, fn *config.Function, zip []byte) (Code, error)
 	// FreezeAfter is how long after its poll an idle environment is frozen; 0 means 5 ms, negative means never.
 	FreezeAfter time.Duration
 	// Credentials are given to every environment; the zero value means dummies, with an access key id of its own for each environment.
@@ -45,9 +59,11 @@ const (
 	eventMaxAge  = 6 * time.Hour          // spec lambda.md §9
 	maxTail      = 4096                   // bytes of X-Amz-Log-Result (spec lambda.md §4.3)
 	latest       = "$LATEST"              // the version that is not published
-	onDemand     = "on-demand"            // the one initialization type so far
+	onDemand     = "on-demand"            // the initialization types (spec lambda.md §5.1)
 	errUnhandled = "Unhandled"            // X-Amz-Function-Error
 	closeGrace   = 0 * time.Second        // no extensions: SIGKILL at once (spec lambda.md §2.5)
+
+	provisionedInit = "provisioned-concurrency"
 )
 
 // server is an environment's Runtime API as the Service needs it; *runtimeapi.Server is the one.
@@ -113,6 +129,8 @@ func New(o Options) *Service {
 			AccountConcurrency: int32(o.AccountConcurrency),
 			IdleTimeout:        fleet.Time(o.IdleTimeout),
 			Grace:              fleet.Time(freedGrace),
+			RequestRate:        requestRate(o.RequestRate),
+			Lifetimes:          o.Lifetimes,
 		}),
 	}
 	s.idle = sync.NewCond(&s.mu)
@@ -121,6 +139,13 @@ func New(o Options) *Service {
 	s.queue = newQueue(s)
 	s.wg.Go(func() { s.freezer.run(s.ctx) })
 	return s
+}
+
+func requestRate(n int) int32 {
+	if n == 0 {
+		return fleet.DefaultRequestRate
+	}
+	return int32(max(n, 0))
 }
 
 // now is the fleet's time.
@@ -186,6 +211,10 @@ type Stats struct {
 	Environments, Starting, Idle, Busy    int
 	InFlight, Waiting                     int
 	Invocations, Errors, Throttles, Colds uint64
+	// Spills are requests that went past provisioned concurrency to an on-demand environment: AWS's ProvisionedConcurrencySpilloverInvocations.
+	Spills uint64
+	// Provisioned is the concurrency that is provisioned in all versions.
+	Provisioned int
 	// WaitedForMachine is the time that starts of this function waited for this machine.
 	WaitedForMachine time.Duration
 }
@@ -201,6 +230,7 @@ func (s *Service) Stats() []Stats {
 		st.Function = f.cfg.Name
 		st.Environments, st.Starting, st.Idle, st.Busy = int(n.Environments), int(n.Starting), int(n.Idle), int(n.Busy)
 		st.InFlight, st.Waiting = int(n.InFlight), int(n.Waiting)
+		st.Provisioned = int(s.fleet.ProvisionedTotal(f.id))
 		out = append(out, st)
 	}
 	return out

@@ -2,6 +2,8 @@ package lambda
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"net"
 	"time"
 
@@ -87,6 +89,17 @@ type Code struct {
 	// Digest changes whenever the code does; Size is the code's size in bytes, where known.
 	Digest string
 	Size   int64
+	// SHA256 is the base64 of a deployment package's hash, "" where there was none: then one is made of the digest.
+	SHA256 string
+}
+
+// sha256 is the code's CodeSha256.
+func (c Code) sha256() string {
+	if c.SHA256 != "" {
+		return c.SHA256
+	}
+	sum := sha256.Sum256([]byte(c.Digest))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // Credentials that a function's environment gets.
@@ -183,11 +196,14 @@ type Description struct {
 	ARN, UnqualifiedARN string
 	// Version is "$LATEST" or the number.
 	Version string
-	// CodeSHA256 is base64, CodeSize in bytes.
+	// CodeSHA256 is base64, CodeSize in bytes, CodeDir the folder that runs.
 	CodeSHA256   string
 	CodeSize     int64
+	CodeDir      string
 	LastModified time.Time
 	RevisionID   string
+	// Reserved is the function's reserved concurrency, nil where there is none.
+	Reserved *int
 	// State is "Active" or "Pending" (being built for the first time); LastUpdateStatus "Successful", "InProgress" or "Failed".
 	State, LastUpdateStatus string
 	// StateReason and LastUpdateStatusReason hold the compiler's words where a build failed.

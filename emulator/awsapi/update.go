@@ -1,0 +1,143 @@
+package awsapi
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"example.com/emulate/emulator/lambda"
+)
+
+// updateFunctionCode is the operation UpdateFunctionCode, for deployment packages in the request.
+func (h *handler) updateFunctionCode(r *http.Request, rawName string) (int, any, error) {
+	var in struct {
+		ZipFile                                                     []byte
+		S3Bucket, S3Key, S3ObjectVersion, ImageUri, SourceKMSKeyArn string
+		Architectures                                               []string
+		DryRun, Publish                                             bool
+		RevisionId                                                  string
+	}
+	if err := readBody(r, "UpdateFunctionCode", &in); err != nil {
+		return 0, nil, err
+	}
+	var v violations
+	if list := "[" + strings.Join(in.Architectures, ", ") + "]"; len(in.Architectures) > 1 {
+		v.add("architectures", list, "have length less than or equal to 1")
+	} else if len(in.Architectures) == 1 && in.Architectures[0] != "x86_64" && in.Architectures[0] != "arm64" {
+		v.add("architectures", list, "satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]")
+	}
+	name, err := h.wholeFunction(r, rawName, "lambda:UpdateFunctionCode", v)
+	switch {
+	case err != nil:
+		return 0, nil, err
+	case in.S3Bucket != "":
+		return 0, nil, notImplemented("emulate does not emulate UpdateFunctionCode from S3 yet: send ZipFile")
+	case in.ImageUri != "":
+		return 0, nil, notImplemented("emulate does not emulate UpdateFunctionCode with ImageUri yet")
+	case len(in.ZipFile) == 0:
+		return 0, nil, invalidParameter("The request has no ZipFile")
+	}
+	c := lambda.CodeUpdate{Zip: in.ZipFile, DryRun: in.DryRun, Publish: in.Publish, RevisionID: in.RevisionId}
+	if len(in.Architectures) == 1 {
+		c.Architecture = in.Architectures[0]
+	}
+	d, err := h.Lambda.UpdateCode(r.Context(), name, c)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, configuration(d), nil
+}
+
+// configurationRequest is the body of UpdateFunctionConfiguration. What has no effect on a local machine (Role, VpcConfig, KMSKeyArn) is left out.
+type configurationRequest struct {
+	Description, Handler, Runtime *string
+	Timeout, MemorySize           *int
+	Environment                   *struct{ Variables map[string]string }
+	EphemeralStorage              *struct{ Size *int }
+	TracingConfig                 *struct{ Mode string }
+	RevisionId                    string
+
+	Layers            []string
+	FileSystemConfigs []any
+	ImageConfig       *struct{}
+	LoggingConfig     *struct{}
+	SnapStart         *struct{ ApplyOn string }
+	DeadLetterConfig  *struct{ TargetArn string }
+}
+
+func (in *configurationRequest) check() (v violations) {
+	v.maybeBetween("timeout", in.Timeout, 1, 900)
+	v.maybeBetween("memorySize", in.MemorySize, 128, 10240)
+	if e := in.EphemeralStorage; e != nil {
+		v.between("ephemeralStorage.size", e.Size, 512, 10240)
+	}
+	if t := in.TracingConfig; t != nil {
+		v.enum("tracingConfig.mode", t.Mode, "Active", "PassThrough")
+	}
+	if in.Description != nil {
+		v.atMost("description", *in.Description, maxDescription)
+	}
+	if in.Handler != nil {
+		v.atMost("handler", *in.Handler, 128)
+	}
+	return v
+}
+
+// beyond names a member that asks for what cannot be changed here.
+func (in *configurationRequest) beyond(runtime string) string {
+	switch {
+	case in.Runtime != nil && *in.Runtime != runtime:
+		return "Runtime"
+	case len(in.Layers) > 0:
+		return "Layers"
+	case len(in.FileSystemConfigs) > 0:
+		return "FileSystemConfigs"
+	case in.ImageConfig != nil:
+		return "ImageConfig"
+	case in.LoggingConfig != nil:
+		return "LoggingConfig"
+	case in.SnapStart != nil && in.SnapStart.ApplyOn != "None":
+		return "SnapStart"
+	case in.DeadLetterConfig != nil && in.DeadLetterConfig.TargetArn != "":
+		return "DeadLetterConfig"
+	}
+	return ""
+}
+
+// updateFunctionConfiguration is the operation UpdateFunctionConfiguration.
+func (h *handler) updateFunctionConfiguration(r *http.Request, rawName string) (int, any, error) {
+	var in configurationRequest
+	if err := readBody(r, "UpdateFunctionConfiguration", &in); err != nil {
+		return 0, nil, err
+	}
+	name, err := h.wholeFunction(r, rawName, "lambda:UpdateFunctionConfiguration", in.check())
+	if err != nil {
+		return 0, nil, err
+	}
+	now, err := h.Lambda.Describe(name, "")
+	if err != nil {
+		return 0, nil, err
+	}
+	if member := in.beyond(now.Function.Runtime); member != "" {
+		return 0, nil, notImplemented("emulate does not emulate a change of " + member + " by UpdateFunctionConfiguration yet: change it in the project's file")
+	}
+	c := lambda.ConfigurationUpdate{Description: in.Description, Handler: in.Handler, MemoryMB: in.MemorySize, RevisionID: in.RevisionId}
+	if in.Timeout != nil {
+		t := time.Duration(*in.Timeout) * time.Second
+		c.Timeout = &t
+	}
+	if in.Environment != nil {
+		c.Environment = &in.Environment.Variables
+	}
+	if in.EphemeralStorage != nil {
+		c.EphemeralStorageMB = in.EphemeralStorage.Size
+	}
+	if in.TracingConfig != nil {
+		c.Tracing = &in.TracingConfig.Mode
+	}
+	d, err := h.Lambda.UpdateConfiguration(r.Context(), name, c)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, configuration(d), nil
+}

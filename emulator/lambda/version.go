@@ -1,0 +1,453 @@
+package lambda
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"time"
+
+	"example.com/emulate/emulator/config"
+	"example.com/emulate/emulator/fleet"
+)
+
+// version is what the environments of one pool run: $LATEST, or what PublishVersion froze. Service.mu guards it.
+type version struct {
+	cfg      *config.Function
+	code     Code
+	modified time.Time
+	revision string
+}
+
+// same says whether a version makes the environments that configuration and code ask for.
+func (v *version) same(cfg *config.Function, code Code) bool {
+	return v.code.Digest == code.Digest && sameConfig(v.cfg, cfg)
+}
+
+// alias points to a version, or divides its requests between two. Service.mu guards it.
+type alias struct {
+	name, description string
+	pool              fleet.Pool
+	// other gets the share weight of the requests; 0 is none ($LATEST cannot be one).
+	other    fleet.Pool
+	weight   float64
+	revision string
+	draws    *rand.Rand
+}
+
+// newAlias makes an alias whose draws depend on the seed, the function's and the alias's name alone.
+func (s *Service) newAlias(f *Function, name string) *alias {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(f.cfg.Name + ":" + name)) // never fails
+	return &alias{name: name, revision: NewRequestID(), draws: rand.New(rand.NewPCG(s.o.Seed, h.Sum64()))}
+}
+
+// version of a pool; nil where there is none.
+func (f *Function) version(pool fleet.Pool) *version {
+	if pool < 0 || int(pool) >= len(f.versions) {
+		return nil
+	}
+	return f.versions[pool]
+}
+
+// resolve finds the pool that a qualifier means: for an alias that divides its requests, its first version's.
+func (f *Function) resolve(qualifier string) (pool fleet.Pool, ok bool) {
+	if qualifier == "" || qualifier == latest {
+		return 0, true
+	}
+	if a := f.aliases[qualifier]; a != nil {
+		return a.pool, true
+	}
+	n, err := strconv.ParseInt(qualifier, 10, 32)
+	pool = fleet.Pool(n)
+	return pool, err == nil && n > 0 && versionName(pool) == qualifier && f.version(pool) != nil
+}
+
+// route is resolve for one request: a weighted alias draws.
+func (f *Function) route(qualifier string) (pool fleet.Pool, ok bool) {
+	if a := f.aliases[qualifier]; a != nil && a.other != 0 && a.draws.Float64() < a.weight {
+		return a.other, true
+	}
+	return f.resolve(qualifier)
+}
+
+func versionName(pool fleet.Pool) string {
+	if pool == 0 {
+		return latest
+	}
+	return strconv.Itoa(int(pool))
+}
+
+// followsFile says whether the pool runs what the user's files say: $LATEST, and the version that SAM's AutoPublishAlias made.
+func (f *Function) followsFile(pool fleet.Pool) bool { return pool == 0 || pool == f.follower }
+
+// autoPublish keeps the version and the alias of SAM's AutoPublishAlias. On AWS a deployment with changed code publishes the next version and moves the
+// alias to it. Here a reload is no deployment: one version stands for the last of them, keeps its number, and follows the files, so that what is called
+// by the alias runs what was just saved. Service.mu is held.
+func (s *Service) autoPublish(f *Function, cfg *config.Function, code Code) (acts []action) {
+	if old := f.autoAlias; old != "" && old != cfg.Alias {
+		acts = s.unprovision(f, old)
+		delete(f.aliases, old)
+		f.autoAlias = ""
+	}
+	if cfg.Alias == "" {
+		return append(acts, s.dropFollower(f)...)
+	}
+	if f.follower == 0 {
+		f.follower = fleet.Pool(len(f.versions))
+		f.versions = append(f.versions, &version{cfg: cfg, code: code, modified: time.Now(), revision: NewRequestID()})
+	}
+	acts = append(acts, s.install(f, f.follower, cfg, code)...)
+	if f.aliases[cfg.Alias] == nil {
+		a := s.newAlias(f, cfg.Alias)
+		a.pool = f.follower
+		f.aliases[cfg.Alias] = a
+		f.autoAlias = cfg.Alias
+	}
+	return acts
+}
+
+// dropFollower takes away the version that stood for deployments, unless an alias made by the API still points to it: it then stays as it is.
+func (s *Service) dropFollower(f *Function) []action {
+	pool := f.follower
+	f.follower = 0
+	if pool == 0 {
+		return nil
+	}
+	for _, a := range f.aliases {
+		if a.pool == pool || a.other == pool {
+			return nil
+		}
+	}
+	acts := s.unprovision(f, versionName(pool))
+	f.versions[pool] = nil
+	return append(acts, s.renew(f, pool)...)
+}
+
+// install gives a pool its configuration and code. Where either differs from what runs there, its environments finish what they do and are stopped.
+// Service.mu is held.
+func (s *Service) install(f *Function, pool fleet.Pool, cfg *config.Function, code Code) []action {
+	v := f.versions[pool]
+	if v.same(cfg, code) {
+		v.cfg, v.code = cfg, code // where it is declared, and what does not concern environments
+		return nil
+	}
+	*v = version{cfg: cfg, code: code, modified: time.Now(), revision: NewRequestID()}
+	return s.renew(f, pool)
+}
+
+func (s *Service) renew(f *Function, pool fleet.Pool) []action {
+	return s.decide(s.fleet.Renew(s.now(), f.id, pool, s.out[:0]))
+}
+
+// Publication is what PublishVersion is asked for. "" checks nothing, and takes the function's description.
+type Publication struct {
+	Description string
+	// CodeSHA256 and RevisionID are those that $LATEST must have.
+	CodeSHA256, RevisionID string
+}
+
+// Publish freezes code and configuration of $LATEST as the next version; where nothing has changed since the last one, it tells of that one (spec
+// lambda.md §8.4). It waits until the function is built. The error is an *Error, or the cause of ctx.
+func (s *Service) Publish(ctx context.Context, name string, p Publication) (Description, error) {
+	if err := s.awaitBuild(ctx, name, ""); err != nil {
+		return Description{}, err
+	}
+	var frozen *version
+	for {
+		s.mu.Lock()
+		f := s.functions[name]
+		if err := s.publishable(f, name, p); err != nil {
+			s.mu.Unlock()
+			return Description{}, err
+		}
+		now := *f.versions[0]
+		if n := f.lastVersion(); n > 0 && f.versions[n].same(now.cfg, now.code) {
+			defer s.mu.Unlock()
+			return s.describeLocked(f, versionName(n), n), nil
+		}
+		if frozen != nil && frozen.same(now.cfg, now.code) {
+			defer s.mu.Unlock()
+			n := fleet.Pool(len(f.versions))
+			f.versions = append(f.versions, frozen)
+			return s.describeLocked(f, versionName(n), n), nil
+		}
+		s.mu.Unlock()
+		code, err := s.snapshot(ctx, now.code)
+		if err != nil {
+			return Description{}, &Error{Status: 500, Name: "ServiceException", Type: "Service", Message: err.Error(), Err: err}
+		}
+		cfg := *now.cfg
+		if p.Description != "" {
+			cfg.Description = p.Description
+		}
+		frozen = &version{cfg: &cfg, code: code, modified: time.Now(), revision: NewRequestID()}
+	}
+}
+
+// publishable checks what PublishVersion is asked for. Service.mu is held.
+func (s *Service) publishable(f *Function, name string, p Publication) error {
+	switch {
+	case f == nil:
+		return s.unknown(name, "")
+	case f.update != nil:
+		return s.conflictOfUpdate(name)
+	case p.RevisionID != "" && p.RevisionID != f.versions[0].revision:
+		return errRevision
+	}
+	if now := f.versions[0].code.sha256(); p.CodeSHA256 != "" && p.CodeSHA256 != now {
+		return badParameter("CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). Please try again with the CodeSHA256 in $LATEST.", p.CodeSHA256, now)
+	}
+	return nil
+}
+
+// lastVersion is the newest published version, 0 where there is none.
+func (f *Function) lastVersion() fleet.Pool {
+	for n := len(f.versions) - 1; n > 0; n-- {
+		if f.versions[n] != nil {
+			return fleet.Pool(n)
+		}
+	}
+	return 0
+}
+
+func (s *Service) snapshot(ctx context.Context, code Code) (Code, error) {
+	if s.o.Snapshot == nil {
+		return code, nil
+	}
+	return s.o.Snapshot(ctx, code)
+}
+
+// Versions tells of $LATEST and every published version, each by its qualified ARN, in order.
+func (s *Service) Versions(name string) ([]Description, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.functions[name]
+	if f == nil {
+		return nil, s.unknown(name, "")
+	}
+	var out []Description
+	for n, v := range f.versions {
+		if pool := fleet.Pool(n); v != nil {
+			out = append(out, s.describeLocked(f, versionName(pool), pool))
+		}
+	}
+	return out, nil
+}
+
+// Alias is an alias as its operations show it.
+type Alias struct {
+	ARN, Name, Description string
+	// Version is the number, or "$LATEST".
+	Version string
+	// Weights are the shares, 0 to 1, of other versions; at most one.
+	Weights    map[string]float64
+	RevisionID string
+}
+
+// AliasChange is what CreateAlias and UpdateAlias set. nil leaves a member as it is, or makes it empty.
+type AliasChange struct {
+	Version, Description *string
+	// Weights replace the old ones; an empty map ends the division.
+	Weights    *map[string]float64
+	RevisionID string
+}
+
+func (s *Service) tell(f *Function, a *alias) Alias {
+	out := Alias{ARN: s.arn(f.cfg.Name, a.name), Name: a.name, Description: a.description, Version: versionName(a.pool), RevisionID: a.revision}
+	if a.other != 0 {
+		out.Weights = map[string]float64{versionName(a.other): a.weight}
+	}
+	return out
+}
+
+// Aliases lists a function's aliases by name, those of one version where version is not "".
+func (s *Service) Aliases(name, version string) ([]Alias, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.functions[name]
+	if f == nil {
+		return nil, s.unknown(name, "")
+	}
+	var out []Alias
+	for _, key := range slices.Sorted(maps.Keys(f.aliases)) {
+		a := f.aliases[key]
+		if version == "" || version == versionName(a.pool) || a.other != 0 && version == versionName(a.other) {
+			out = append(out, s.tell(f, a))
+		}
+	}
+	return out, nil
+}
+
+// Alias tells of one alias.
+func (s *Service) Alias(name, aliasName string) (Alias, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.functions[name]
+	if f == nil {
+		return Alias{}, s.unknown(name, "")
+	}
+	if a := f.aliases[aliasName]; a != nil {
+		return s.tell(f, a), nil
+	}
+	return Alias{}, &Error{Status: 404, Name: "ResourceNotFoundException", Type: "User", Message: "Cannot find alias arn: " + s.arn(name, aliasName)}
+}
+
+// CreateAlias makes an alias. It waits until the function is built.
+func (s *Service) CreateAlias(ctx context.Context, name, aliasName string, c AliasChange) (Alias, error) {
+	if err := s.awaitBuild(ctx, name, ""); err != nil {
+		return Alias{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.functions[name]
+	switch {
+	case f == nil:
+		return Alias{}, s.unknown(name, "")
+	case f.aliases[aliasName] != nil:
+		return Alias{}, &Error{Status: 409, Name: "ResourceConflictException", Type: "User", Message: "Alias already exists: " + s.arn(name, aliasName)}
+	}
+	a := s.newAlias(f, aliasName)
+	if err := s.change(f, a, c); err != nil {
+		return Alias{}, err
+	}
+	f.aliases[aliasName] = a
+	return s.tell(f, a), nil
+}
+
+// UpdateAlias changes an alias. Provisioned concurrency on it moves with it to another version, and is allocated there anew.
+func (s *Service) UpdateAlias(name, aliasName string, c AliasChange) (Alias, error) {
+	s.mu.Lock()
+	f := s.functions[name]
+	var a *alias
+	if f != nil {
+		a = f.aliases[aliasName]
+	}
+	var err error
+	switch {
+	case f == nil:
+		err = s.unknown(name, "")
+	case a == nil:
+		err = &Error{Status: 404, Name: "ResourceNotFoundException", Type: "User", Message: "Alias not found: " + s.arn(name, aliasName)}
+	case c.RevisionID != "" && c.RevisionID != a.revision:
+		err = errRevision
+	}
+	if err == nil {
+		err = s.change(f, a, c)
+	}
+	if err != nil {
+		s.mu.Unlock()
+		return Alias{}, err
+	}
+	if aliasName == f.autoAlias {
+		f.autoAlias = "" // it is the caller's from now on
+	}
+	a.revision = NewRequestID()
+	acts := s.follow(f, a)
+	out := s.tell(f, a)
+	s.mu.Unlock()
+	s.do(acts)
+	return out, nil
+}
+
+// change checks all of c, and then makes it. Service.mu is held.
+func (s *Service) change(f *Function, a *alias, c AliasChange) error {
+	next := *a
+	if c.Description != nil {
+		next.description = *c.Description
+	}
+	if c.Version != nil {
+		pool, ok := f.resolve(*c.Version)
+		if !ok || f.aliases[*c.Version] != nil {
+			return s.unknown(f.cfg.Name, *c.Version)
+		}
+		next.pool = pool
+	}
+	if c.Weights != nil {
+		next.other, next.weight = 0, 0
+		if len(*c.Weights) > 1 {
+			return badParameter("Number of items in AdditionalVersionWeights cannot be greater than 1")
+		}
+		for v, weight := range *c.Weights {
+			pool, ok := f.resolve(v)
+			if !ok || f.aliases[v] != nil {
+				return s.unknown(f.cfg.Name, v)
+			}
+			next.other, next.weight = pool, weight
+			if pool == 0 {
+				return errLatestAlias
+			}
+		}
+	}
+	switch {
+	case next.other != 0 && next.pool == 0:
+		return errLatestAlias
+	case next.other != 0 && next.other == next.pool:
+		v := versionName(next.pool)
+		return badParameter("Invalid function version %s. Function version %[1]s is already included in routing configuration.", v)
+	case f.provisioned[a.name] != nil && next.pool != a.pool && next.pool == 0:
+		return errProvisionLatest
+	case f.provisioned[a.name] != nil && next.pool != a.pool && f.provisioned[versionName(next.pool)] != nil:
+		return errAliasOfProvisioned
+	}
+	*a = next
+	return nil
+}
+
+// DeleteAlias removes an alias, with what is provisioned on it. One that does not exist is no error, as on AWS.
+func (s *Service) DeleteAlias(name, aliasName string) error {
+	s.mu.Lock()
+	f := s.functions[name]
+	if f == nil {
+		s.mu.Unlock()
+		return s.unknown(name, "")
+	}
+	acts := s.unprovision(f, aliasName)
+	delete(f.aliases, aliasName)
+	if f.autoAlias == aliasName {
+		f.autoAlias = ""
+	}
+	s.mu.Unlock()
+	s.do(acts)
+	return nil
+}
+
+// unknown is the answer of operations other than Invoke for what does not exist: its ARN has a qualifier only where one was asked for.
+func (s *Service) unknown(name, qualifier string) *Error {
+	return &Error{Status: 404, Name: "ResourceNotFoundException", Type: "User", Message: "Function not found: " + s.arn(name, qualifier)}
+}
+
+// awaitBuild is ready for operations that find out by themselves what does not exist.
+func (s *Service) awaitBuild(ctx context.Context, name, qualifier string) error {
+	_, _, err := s.ready(ctx, name, qualifier)
+	if e, ok := err.(*Error); ok && e.Status == 404 {
+		return nil
+	}
+	return err
+}
+
+// conflictOfUpdate is the answer to what cannot be done during an update.
+func (s *Service) conflictOfUpdate(name string) *Error {
+	return &Error{Status: 409, Name: "ResourceConflictException", Type: "User",
+		Message: "The operation cannot be performed at this time. An update is in progress for resource: " + s.arn(name, "")}
+}
+
+func badParameter(format string, args ...any) *Error {
+	return &Error{Status: 400, Name: "InvalidParameterValueException", Type: "User", Message: fmt.Sprintf(format, args...)}
+}
+
+// Answers of the control plane that are always the same (spec lambda.md §6.3, §8.4, §8.5).
+var (
+	errRevision = &Error{Status: 412, Name: "PreconditionFailedException", Type: "User",
+		Message: "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id"}
+	errLatestAlias        = badParameter("$LATEST is not supported for an alias pointing to more than 1 version")
+	errProvisionLatest    = badParameter("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+	errLatestProvisioned  = badParameter("The function resource provided must be an alias or a published version.")
+	errAliasOfProvisioned = &Error{Status: 409, Name: "ResourceConflictException", Type: "User",
+		Message: "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"}
+	errVersionOfAlias = &Error{Status: 409, Name: "ResourceConflictException", Type: "User",
+		Message: "Version is pointed by a Provisioned Concurrency alias"}
+)
