@@ -1,6 +1,7 @@
-// Package sandbox runs execution environments: it implements lambda.Executor. Process runs them as process groups on this machine.
+// Package sandbox runs execution environments: it implements lambda.Executor twice. Process runs them as process groups on this machine, Container each
+// in a container of an engine.
 //
-// The way of one start:
+// The way of one start as a process:
 //
 //	Process.Start(spec)                           process.go
 //	  slots.get: a folder to be /tmp, a cgroup    slots.go cgroup.go
@@ -20,6 +21,27 @@
 // the latter (session.go).
 //
 // A host is described by the files host_linux.go, host_unix.go (other Unix systems) and host_windows.go. Process.Limits tells what each cannot do.
+//
+// The way of one start in a container:
+//
+//	Container.Start(spec)                         container.go
+//	  open: engine, session, the probe, which     container_engine.go container_world.go
+//	        stays as the holder of the network
+//	        that functions share
+//	  plan: image, mounts, network, command,      container_plan.go container_code.go
+//	        variables                             container_environment.go container_runtime.go
+//	  spares.take, or newBox: create, start,      container_spares.go container_box.go
+//	        and wait for the init's hello
+//	  box.launch: the order to start, answered    container_box.go
+//	        when the runtime runs                 container_instance.go
+//
+// The init (package inside) is the container's first process. It is reached by one of two links. Where the engine's containers see this machine's
+// files, it comes to a mounted socket (container_doors_linux.go) and hands over the socket on which it listens in the container's network; the
+// environment's own Runtime API server takes it, and the runtime's output is a pipe as a process's is. So a warm invoke passes through nothing of
+// ours in the container. Else (container_stream.go) connections and output are channels of the attached stream, and code is put into volumes.
+//
+// The end of the link is the end of the container, and the other way round: no call of the engine is open while a container runs. The container of a
+// killed emulator ends at once; what an engine keeps of it is known by its labels (container_leftovers.go). An engine that goes away is waited for.
 //
 // The folder client holds the runtime clients for Node and Python that are embedded in the binary (clients.go).
 package sandbox
