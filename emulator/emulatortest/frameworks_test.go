@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/emulate/emulator"
 	"example.com/emulate/emulator/emulatortest"
 	"example.com/emulate/emulator/telemetry"
 )
@@ -233,46 +234,57 @@ func (a answer) cookies(t *testing.T, want ...string) {
 	}
 }
 
-// Programs that nobody here wrote, unchanged, behind a REST API and HTTP APIs with payloads 2.0 and 1.0. Their dependencies come from their registries,
-// by our build.
+// framework is a program below testdata/frameworks.
+type framework struct {
+	name string
+	// answers an exception itself; if not, crashes says whether it ends the process.
+	answers, crashes bool
+}
+
+var frameworks = []framework{
+	{name: "express", answers: true}, {name: "fastapi", answers: true}, {name: "chi", crashes: true}, {name: "gin", crashes: true},
+	{name: "powertools-python"}, {name: "powertools-typescript"},
+}
+
+// Programs that nobody here wrote, unchanged, behind a REST API and HTTP APIs with payloads 2.0 and 1.0, as processes and in containers. Their
+// dependencies come from their registries, by our build, which for containers is in a container too.
 func TestFrameworks(t *testing.T) {
-	for _, f := range []struct {
-		name string
-		// answers an exception itself; if not, crashes says whether it ends the process.
-		answers, crashes bool
-	}{
-		{name: "express", answers: true}, {name: "fastapi", answers: true}, {name: "chi", crashes: true}, {name: "gin", crashes: true},
-		{name: "powertools-python"}, {name: "powertools-typescript"},
-	} {
-		t.Run(f.name, func(t *testing.T) {
-			t.Parallel()
-			e := emulatortest.Start(t, filepath.Join("..", "..", "testdata", "frameworks", f.name))
-			apis := e.Emulator().Served().APIs
-			if len(apis) != 3 {
-				t.Fatalf("%d APIs, want 3", len(apis))
-			}
-			for _, api := range apis {
-				base := api.URL
-				if api.Kind == "rest" {
-					base += "/" + api.Stage
-				}
-				for _, x := range append(slices.Clone(exchanges), exception(f.answers)) {
-					x.want = x.wanted(f.name, api)
-					t.Run(api.Name+"/"+x.name, func(t *testing.T) { x.run(t, base) })
-				}
-			}
-			told := slices.ContainsFunc(e.Events(), func(ev telemetry.Event) bool {
-				l, ok := ev.Record.(telemetry.Line)
-				return ok && strings.Contains(l.Text, "boom")
+	for _, executor := range []string{"process", "docker"} {
+		for _, f := range frameworks {
+			t.Run(executor+"/"+f.name, func(t *testing.T) {
+				t.Parallel()
+				f.test(t, executor)
 			})
-			if !told {
-				t.Error("no line of the log tells of the exception")
-			}
-			// The exception is the last request of each API. On a busy machine a runtime asks for the next request late, and another environment starts.
-			if got := e.ColdStarts("App"); f.crashes && got < len(apis) {
-				t.Errorf("%d cold starts, want %d: one after every crash", got, len(apis))
-			}
-		})
+		}
+	}
+}
+
+func (f framework) test(t *testing.T, executor string) {
+	e := emulatortest.Start(t, filepath.Join("..", "..", "testdata", "frameworks", f.name), func(o *emulator.Options) { o.Executor = executor })
+	apis := e.Emulator().Served().APIs
+	if len(apis) != 3 {
+		t.Fatalf("%d APIs, want 3", len(apis))
+	}
+	for _, api := range apis {
+		base := api.URL
+		if api.Kind == "rest" {
+			base += "/" + api.Stage
+		}
+		for _, x := range append(slices.Clone(exchanges), exception(f.answers)) {
+			x.want = x.wanted(f.name, api)
+			t.Run(api.Name+"/"+x.name, func(t *testing.T) { x.run(t, base) })
+		}
+	}
+	told := slices.ContainsFunc(e.Events(), func(ev telemetry.Event) bool {
+		l, ok := ev.Record.(telemetry.Line)
+		return ok && strings.Contains(l.Text, "boom")
+	})
+	if !told {
+		t.Error("no line of the log tells of the exception")
+	}
+	// The exception is the last request of each API. On a busy machine a runtime asks for the next request late, and another environment starts.
+	if got := e.ColdStarts("App"); f.crashes && got < len(apis) {
+		t.Errorf("%d cold starts, want %d: one after every crash", got, len(apis))
 	}
 }
 
