@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -21,8 +20,6 @@ type Dist struct {
 // Constant is always d.
 func Constant(d time.Duration) Dist { return Dist{P50: d} }
 
-func (d Dist) isZero() bool { return d.P50 == 0 && d.P99 == 0 && len(d.Values) == 0 }
-
 func (d Dist) check() error {
 	if d.P50 < 0 || d.P99 < 0 || d.P99 > 0 && d.P99 < d.P50 || d.P99 > 0 && d.P50 == 0 {
 		return fmt.Errorf("p50 %v and p99 %v: p99 may not be less than p50, and neither may be negative", d.P50, d.P99)
@@ -31,16 +28,6 @@ func (d Dist) check() error {
 		return fmt.Errorf("a negative time")
 	}
 	return nil
-}
-
-// median is what half of the draws stay below.
-func (d Dist) median() time.Duration {
-	if n := len(d.Values); n > 0 {
-		sorted := slices.Clone(d.Values)
-		slices.SortFunc(sorted, func(a, b time.Duration) int { return cmp.Compare(a, b) })
-		return sorted[n/2]
-	}
-	return d.P50
 }
 
 // sampler is a distribution ready to draw from, quickly: a log-normal one is e^(mu + sigma z).

@@ -12,9 +12,9 @@ type warmer struct {
 	function string
 	target   int32
 	index    int32
-	// round counts from 0; sent and open are this round's pings, kept its environments.
-	round, sent, open, kept int
-	next                    time.Duration // when the next round begins
+	// round counts from 0; sent are this round's pings, kept its environments.
+	round, sent, kept int
+	next              time.Duration // when the next round begins
 
 	rounds, least, sum, last int
 	cold, throttled          int64
