@@ -4,7 +4,7 @@
 // The way of one start as a process:
 //
 //	Process.Start(spec)                           process.go
-//	  slots.get: a folder to be /tmp, a cgroup    slots.go cgroup.go
+//	  slots.get: a folder to be /tmp, cgroups     slots.go cgroup.go cpu.go
 //	  plan: interpreter, wrapper, bootstrap,      command.go interpreter.go runtime.go
 //	        variables, what /tmp and /opt are     environment.go
 //	  newOutput: one pipe for both streams        output_unix.go lines.go
@@ -13,7 +13,10 @@
 //	  instance.run: one goroutine waits for       instance.go
 //	        output, one for the end
 //
-// and of one end: SIGTERM, the grace, SIGKILL to the group and the cgroup; the runtime is reaped, its last output handed over, and the slot serves
+// LimitCPU, at INIT's end, writes the quota that the memory buys into the slot's CPU group, in which the processes are from the beginning (cpu.go).
+// It is lifted before they are killed.
+//
+// The way of one end: SIGTERM, the grace, SIGKILL to the group and the cgroup; the runtime is reaped, its last output handed over, and the slot serves
 // the next environment if its /tmp was left empty.
 //
 // Who kills what when the emulator dies: the kernel sends SIGKILL to each runtime (its parent-death signal), and the watchdog (watchdog.sh), a shell
