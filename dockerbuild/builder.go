@@ -68,6 +68,7 @@ const (
 type Builder struct {
 	opts    Options
 	goSlots chan struct{} // a running go build holds one
+	slots   chan struct{} // a tool that runs in a container holds one
 	boxes   boxes
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
@@ -93,7 +94,8 @@ func New(o Options) *Builder {
 		o.Runner = Host{}
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	return &Builder{opts: o, goSlots: make(chan struct{}, runtime.NumCPU()), ctx: ctx, cancel: cancel, flights: map[string]*flight{}, pythons: map[string]*python{},
+	return &Builder{opts: o, goSlots: make(chan struct{}, runtime.NumCPU()), slots: make(chan struct{}, max(4, runtime.NumCPU())), ctx: ctx, cancel: cancel,
+		flights: map[string]*flight{}, pythons: map[string]*python{},
 		boxes: boxes{labels: o.Labels, slots: map[string]*boxSlot{}}}
 }
 
@@ -353,6 +355,8 @@ func (j *job) tool(ctx context.Context, step, missing string, c Command) error {
 		err = fmt.Errorf("%s: %w", step, context.Cause(ctx))
 	case errors.Is(err, exec.ErrNotFound):
 		err = j.missingTool(step, c.Args[0], missing, err)
+	case isEngineError(err):
+		err = j.engineFailed(step, err)
 	default:
 		err = j.fail(step, strings.TrimRight(string(out), "\n"), "", err)
 	}

@@ -36,9 +36,9 @@ func (j *job) imageFunction(ctx context.Context) (*Artifact, error) {
 	im := j.fn.Image
 	j.goarch = goarch(j.fn.Architecture)
 	if im.Context == "" {
-		image, err := engine.Ensure(ctx, im.URI, j.platform(engine), j.pullProgress(im.URI))
+		image, err := j.getImage(ctx, engine, im.URI)
 		if err != nil {
-			return nil, j.engineFailed("get image "+im.URI, err)
+			return nil, err
 		}
 		return &Artifact{Image: im.URI, Digest: image.ID, Cached: true}, nil
 	}

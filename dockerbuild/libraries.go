@@ -54,9 +54,9 @@ func (j *job) runtimeImage() string {
 // runtimeLibraries looks into the runtime's image, once per image.
 func (j *job) runtimeLibraries(ctx context.Context) (*libraries, error) {
 	engine, ref := j.runner.(boxRunner).spec.engine, j.runtimeImage()
-	image, err := engine.Ensure(ctx, ref, j.platform(engine), j.pullProgress(ref))
+	image, err := j.getImage(ctx, engine, ref)
 	if err != nil {
-		return nil, j.engineFailed("get image "+ref, err)
+		return nil, err
 	}
 	dir, err := j.store.put(ctx, "libs", hash("libs 1", image.ID), func(tmp string) error {
 		names, err := j.listLibraries(ctx, engine, image.ID)

@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"example.com/emulate/emulator/config"
 	"example.com/emulate/emulator/docker"
@@ -45,16 +47,16 @@ func (j *job) tools(ctx context.Context) error {
 		return j.engineFailed("find a container engine", err)
 	}
 	ref, platform := j.buildImage(), j.platform(engine)
-	image, err := engine.Ensure(ctx, ref, platform, j.pullProgress(ref))
+	image, err := j.getImage(ctx, engine, ref)
 	if err != nil {
-		return j.engineFailed("get image "+ref, err)
+		return err
 	}
 	j.image = image
 	spec := &boxSpec{engine: engine, image: image, ref: ref, platform: platform, roots: j.roots(), temp: filepath.Join(j.store.dir, "tmp")}
 	if n := j.fn.Container.Network; n == "host" || !slices.Contains([]string{"", "shared", "own", "none"}, n) {
 		spec.network = n
 	}
-	j.runner = boxRunner{boxes: &j.boxes, spec: spec}
+	j.runner = boxRunner{boxes: &j.boxes, spec: spec, slots: j.slots}
 	return nil
 }
 
@@ -99,19 +101,42 @@ func (j *job) platform(engine *docker.Engine) string {
 	return "linux/" + j.goarch
 }
 
-func (j *job) pullProgress(ref string) func(docker.Progress) {
-	return func(p docker.Progress) {
-		line := p.Line
-		if line == "" && p.Layers > 0 {
-			line = fmt.Sprintf("%d of %d layers, %d of %d MB", p.LayersDone, p.Layers, p.Bytes>>20, p.BytesTotal>>20)
+// getImage makes sure that the engine has an image. A pull is told as a step, with a line every few seconds.
+func (j *job) getImage(ctx context.Context, engine *docker.Engine, ref string) (*docker.Image, error) {
+	step := "pull " + ref
+	var mu sync.Mutex
+	var began, told time.Time
+	image, err := engine.Ensure(ctx, ref, j.platform(engine), func(p docker.Progress) {
+		mu.Lock()
+		defer mu.Unlock()
+		if began.IsZero() {
+			began = time.Now()
+			j.progress(Progress{Step: step, State: StepStarted})
 		}
-		j.progress(Progress{Step: "pull " + ref, State: StepLine, Line: line, Elapsed: p.Elapsed})
+		if p.Layers == 0 || time.Since(told) < 2*time.Second {
+			return
+		}
+		told = time.Now()
+		line := fmt.Sprintf("%d of %d layers, %d of %d MB", p.LayersDone, p.Layers, p.Bytes>>20, p.BytesTotal>>20)
+		if p.Left > 0 {
+			line += ", " + p.Left.Round(time.Second).String() + " left"
+		}
+		j.progress(Progress{Step: step, State: StepLine, Line: line})
+	})
+	if err != nil {
+		err = j.engineFailed("get image "+ref, err)
 	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !began.IsZero() {
+		j.progress(Progress{Step: step, State: StepDone, Elapsed: time.Since(began), Err: err})
+	}
+	return image, err
 }
 
 // engineFailed tells what an engine refused, with the ways around it.
 func (j *job) engineFailed(step string, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errClosed) {
 		return fmt.Errorf("%s: %w", step, err)
 	}
 	e := j.fail(step, err.Error(), "", err)
@@ -125,6 +150,12 @@ func (j *job) engineFailed(step string, err error) error {
 		}
 	}
 	return e
+}
+
+// isEngineError tells a failure of the engine from one of a tool that it ran.
+func isEngineError(err error) bool {
+	var failed *docker.Error
+	return errors.As(err, &failed)
 }
 
 // missingTool is the failure of a tool that is not there: on this machine, or in the build image.
@@ -207,12 +238,19 @@ func localPaths(dir, name, content string) []string {
 type boxRunner struct {
 	boxes *boxes
 	spec  *boxSpec
+	slots chan struct{} // bounds how many tools run at once
 }
 
 // Run implements Runner. A container that went away since the last command is made anew.
 func (r boxRunner) Run(ctx context.Context, c Command) ([]byte, error) {
 	if c.Reads == nil {
 		c.Reads = r.spec.roots
+	}
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
 	for again := false; ; again = true {
 		box, err := r.boxes.get(ctx, r.spec)

@@ -111,7 +111,7 @@ func (j *job) provided(ctx context.Context) (*Artifact, error) {
 
 // inPlace is the artifact of code that needs no build: the user's own folder.
 func (j *job) inPlace(recipe string) (*Artifact, error) {
-	digest, err := j.treeDigest(j.dir)
+	digest, err := treeDigest(j.dir)
 	if err != nil {
 		return nil, fmt.Errorf("read code: %w", err)
 	}

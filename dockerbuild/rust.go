@@ -81,7 +81,7 @@ func (j *job) cargo(ctx context.Context, binary, profile string, features []stri
 	}
 	c := Command{Dir: dir, Env: []string{"CARGO_TERM_COLOR=never"}, Reads: append([]string{dir}, j.roots()...)}
 	if j.image != nil {
-		c.Env = append(c.Env, "CARGO_TARGET_DIR="+boxCache+"/target/"+hash(j.dir)[:16])
+		c.Env = append(c.Env, "CARGO_TARGET_DIR="+boxCache+"/target/"+hash(j.dir, j.image.ID)[:16])
 	} else {
 		c.Env = append(c.Env, "CARGO_TARGET_DIR="+j.cargoTarget())
 	}

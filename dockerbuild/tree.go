@@ -54,7 +54,8 @@ type treeFile struct {
 // sizes and times. Of node_modules only the time and npm's own mark are looked at: an install changes them.
 func treeDigest(dir string) (string, error) { return digestTree(dir, false) }
 
-// treeDigest of a build for Lambda goes by contents, however large the tree is: equal sources have equal digests on every machine.
+// treeDigest of a build for Lambda goes by contents, however large the tree is: equal sources have equal digests on every machine. Of node_modules only
+// npm's mark counts.
 func (j *job) treeDigest(dirs ...string) (string, error) {
 	var parts []string
 	for _, dir := range dirs {
@@ -81,7 +82,8 @@ func digestTree(dir string, exact bool) (string, error) {
 		rel, _ := filepath.Rel(dir, f.path)
 		fmt.Fprintf(h, "%q %v ", rel, f.info.Mode())
 		switch {
-		case exact && inModules(rel):
+		case exact && f.info.IsDir():
+		case exact && inModules(rel) && !f.info.Mode().IsRegular():
 		case f.info.IsDir() && skipDir(f.info.Name()):
 			fmt.Fprintf(h, "%d", f.info.ModTime().UnixNano())
 		case f.info.IsDir():
