@@ -1,0 +1,406 @@
+package lambda
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/emulate/emulator/config"
+	"example.com/emulate/runtimeapi"
+)
+
+// tellsItself is a handler that answers with the code, version and kind of its environment.
+func tellsItself(s Spec, _ int) behaviour {
+	return behaviour{init: 50 * time.Millisecond, invoke: func(ev *runtimeapi.Event) outcome {
+		o := reply(fmt.Sprintf("%s %s %s %s", s.Code.Digest, s.Version, s.InitializationType, ev.InvokedFunctionARN[len("arn:aws:lambda:us-east-1:123456789012:function:"):]))
+		o.after = 100 * time.Millisecond
+		return o
+	}}
+}
+
+func (w *world) ask(t *testing.T, name, qualifier string) string {
+	t.Helper()
+	res, err := w.s.Invoke(t.Context(), &Invocation{Function: name, Qualifier: qualifier, Payload: []byte(`{}`)})
+	if err != nil {
+		return err.Error()
+	}
+	if v := strings.Fields(string(res.Payload))[1]; v != res.ExecutedVersion {
+		t.Errorf("%s:%s: executed version %s, the environment's is %s", name, qualifier, res.ExecutedVersion, v)
+	}
+	return string(res.Payload)
+}
+
+func (w *world) publish(t *testing.T, name string) string {
+	t.Helper()
+	d, err := w.s.Publish(t.Context(), name, Publication{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Version
+}
+
+func text(s string) *string { return &s }
+
+// notes is a Log.
+type notes struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (n *notes) add(format string, args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lines = append(n.lines, fmt.Sprintf(format, args...))
+}
+
+func (n *notes) all() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.lines)
+}
+
+// wantError checks an error literally: "409 ResourceConflictException: …".
+func wantError(t *testing.T, err error, want string) {
+	t.Helper()
+	got := "<nil>"
+	var e *Error
+	if errors.As(err, &e) {
+		got = fmt.Sprintf("%d %s: %s", e.Status, e.Name, e.Message)
+	} else if err != nil {
+		got = err.Error()
+	}
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+const arnOfF = "arn:aws:lambda:us-east-1:123456789012:function:f"
+
+func TestVersionsKeepTheirCode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		snapshots := 0
+		w := newWorld(t, Options{Snapshot: func(_ context.Context, c Code) (Code, error) {
+			snapshots++
+			c.Dir = "/kept/" + c.Digest
+			return c, nil
+		}}, func(s Spec, n int) behaviour {
+			if s.Version != latest && s.Code.Dir != "/kept/"+s.Code.Digest {
+				t.Errorf("version %s runs in %s", s.Version, s.Code.Dir)
+			}
+			return tellsItself(s, n)
+		})
+		cfg := w.fn("f", nil)
+		if got := w.publish(t, "f") + w.publish(t, "f"); got != "11" || snapshots != 1 {
+			t.Errorf("published %s with %d snapshots: nothing has changed in between", got, snapshots)
+		}
+		if _, err := w.s.CreateAlias(t.Context(), "f", "live", AliasChange{Version: text("1")}); err != nil {
+			t.Fatal(err)
+		}
+		first := w.ask(t, "f", "live")
+		w.s.Building(cfg)
+		started := w.starts
+		if got := w.ask(t, "f", "1"); got != "1 1 on-demand f:1" || w.starts != started { // it does not wait for the build, and its environment stays
+			t.Errorf("version 1 during a build: %s, %d more environments", got, w.starts-started)
+		}
+		w.s.SetCode(cfg, Code{Dir: "/code", Digest: "2"})
+		got := []string{first, w.ask(t, "f", ""), w.ask(t, "f", "live"), w.publish(t, "f"), w.ask(t, "f", "live"), w.ask(t, "f", "2")}
+		if _, err := w.s.UpdateAlias("f", "live", AliasChange{Version: text("2")}); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, w.ask(t, "f", "live"), w.ask(t, "f", "3"), w.ask(t, "f", "01"))
+		want := []string{"1 1 on-demand f:live", "2 $LATEST on-demand f", "1 1 on-demand f:live", "2", "1 1 on-demand f:live", "2 2 on-demand f:2", "2 2 on-demand f:live",
+			"ResourceNotFoundException: Function not found: " + arnOfF + ":3", "ResourceNotFoundException: Function not found: " + arnOfF + ":01"}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+		w.s.BuildFailed(cfg, errors.New("main.go:1"))
+		if got := w.ask(t, "f", "1"); got != "1 1 on-demand f:1" {
+			t.Errorf("version 1 after a failed build: %s", got)
+		}
+		all, err := w.s.Versions("f")
+		var names []string
+		for _, d := range all {
+			names = append(names, d.Version+" "+d.LastUpdateStatus)
+		}
+		if d := cmp.Diff([]string{"$LATEST Failed", "1 Successful", "2 Successful"}, names); d != "" || err != nil {
+			t.Error(d, err)
+		}
+	})
+}
+
+func TestPublishChecks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{}, tellsItself)
+		w.fn("f", nil)
+		now, err := w.s.Describe("f", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		publish := func(p Publication) error {
+			_, err := w.s.Publish(t.Context(), "f", p)
+			return err
+		}
+		wantError(t, publish(Publication{CodeSHA256: "x"}), "400 InvalidParameterValueException: CodeSHA256 (x) is different from current CodeSHA256 in $LATEST ("+
+			now.CodeSHA256+"). Please try again with the CodeSHA256 in $LATEST.")
+		wantError(t, publish(Publication{RevisionID: "x"}), "412 PreconditionFailedException: The Revision Id provided does not match the latest Revision Id. "+
+			"Call the GetFunction/GetAlias API to retrieve the latest Revision Id")
+		if err := publish(Publication{CodeSHA256: now.CodeSHA256, RevisionID: now.RevisionID, Description: "first"}); err != nil {
+			t.Error(err)
+		}
+		if d, err := w.s.Describe("f", "1"); err != nil || d.Function.Description != "first" || d.ARN != arnOfF+":1" || d.RevisionID == now.RevisionID {
+			t.Errorf("%+v %v", d, err)
+		}
+		_, err = w.s.Publish(t.Context(), "g", Publication{})
+		wantError(t, err, "404 ResourceNotFoundException: Function not found: "+strings.TrimSuffix(arnOfF, "f")+"g")
+	})
+}
+
+func TestAliases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{Seed: 7}, tellsItself)
+		cfg := w.fn("f", nil)
+		w.publish(t, "f")
+		w.s.SetCode(cfg, Code{Digest: "2"})
+		w.publish(t, "f")
+		create := func(name, version string, weights map[string]float64) error {
+			_, err := w.s.CreateAlias(t.Context(), "f", name, AliasChange{Version: &version, Weights: &weights})
+			return err
+		}
+		wantError(t, create("a", "1", map[string]float64{"2": 0.25}), "<nil>")
+		wantError(t, create("a", "1", nil), "409 ResourceConflictException: Alias already exists: "+arnOfF+":a")
+		wantError(t, create("b", "9", nil), "404 ResourceNotFoundException: Function not found: "+arnOfF+":9")
+		wantError(t, create("b", "a", nil), "404 ResourceNotFoundException: Function not found: "+arnOfF+":a")
+		wantError(t, create("b", "1", map[string]float64{"1": 0.5}), "400 InvalidParameterValueException: Invalid function version 1. Function version 1 is already included in routing configuration.")
+		wantError(t, create("b", "1", map[string]float64{"1": 0.5, "2": 0.1}), "400 InvalidParameterValueException: Number of items in AdditionalVersionWeights cannot be greater than 1")
+		wantError(t, create("b", "$LATEST", map[string]float64{"1": 0.5}), "400 InvalidParameterValueException: $LATEST is not supported for an alias pointing to more than 1 version")
+		wantError(t, create("b", "1", map[string]float64{"$LATEST": 0.5}), "400 InvalidParameterValueException: $LATEST is not supported for an alias pointing to more than 1 version")
+		wantError(t, create("b", "$LATEST", nil), "<nil>")
+		_, err := w.s.UpdateAlias("f", "c", AliasChange{})
+		wantError(t, err, "404 ResourceNotFoundException: Alias not found: "+arnOfF+":c")
+		_, err = w.s.Alias("f", "c")
+		wantError(t, err, "404 ResourceNotFoundException: Cannot find alias arn: "+arnOfF+":c")
+		_, err = w.s.UpdateAlias("f", "a", AliasChange{RevisionID: "x"})
+		wantError(t, err, "412 PreconditionFailedException: "+errRevision.Message)
+
+		draw := func() (out string) {
+			for range 200 {
+				out += strings.Fields(w.ask(t, "f", "a"))[1]
+			}
+			return out
+		}
+		drawn := draw()
+		if n := strings.Count(drawn, "2"); n < 30 || n > 70 {
+			t.Errorf("%d of 200 requests went to the version with weight 0.25", n)
+		}
+		again := newWorld(t, Options{Seed: 7}, tellsItself)
+		cfg = again.fn("f", nil)
+		again.publish(t, "f")
+		again.s.SetCode(cfg, Code{Digest: "2"})
+		again.publish(t, "f")
+		if _, err := again.s.CreateAlias(t.Context(), "f", "a", AliasChange{Version: text("1"), Weights: &map[string]float64{"2": 0.25}}); err != nil {
+			t.Fatal(err)
+		}
+		w = again
+		if draw() != drawn {
+			t.Error("the same seed draws other versions")
+		}
+		a, err := w.s.UpdateAlias("f", "a", AliasChange{Weights: &map[string]float64{}, Description: text("d")})
+		if want := (Alias{ARN: arnOfF + ":a", Name: "a", Description: "d", Version: "1", RevisionID: a.RevisionID}); err != nil || cmp.Diff(want, a) != "" {
+			t.Error(cmp.Diff(want, a), err)
+		}
+		if draw() != strings.Repeat("1", 200) {
+			t.Error("weights that were taken away still divide")
+		}
+		if list, err := w.s.Aliases("f", "2"); err != nil || len(list) != 0 {
+			t.Errorf("aliases of version 2: %v %v", list, err)
+		}
+		wantError(t, w.s.DeleteAlias("f", "a"), "<nil>")
+		wantError(t, w.s.DeleteAlias("f", "a"), "<nil>")
+		if got := w.ask(t, "f", "a"); got != "ResourceNotFoundException: Function not found: "+arnOfF+":a" {
+			t.Errorf("an alias that was deleted: %s", got)
+		}
+	})
+}
+
+// The version that AutoPublishAlias makes runs what is in the files, its alias too; what the API published or uploaded is kept apart from it.
+func TestAutoPublishAliasFollowsTheFiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{Unpack: unpackDigest}, tellsItself)
+		cfg := w.fn("f", func(f *config.Function) { f.Alias = "live" })
+		got := []string{w.ask(t, "f", "live")}
+		w.s.SetCode(cfg, Code{Digest: "2"})
+		got = append(got, w.ask(t, "f", "live"), w.publish(t, "f"))
+		w.upload(t, "f", "up")
+		got = append(got, w.ask(t, "f", ""), w.ask(t, "f", "live"), w.publish(t, "f"))
+		w.s.SetCode(cfg, Code{Digest: "3"})
+		got = append(got, w.ask(t, "f", ""), w.ask(t, "f", "live"), w.ask(t, "f", "2"))
+		renamed := *cfg
+		renamed.Alias = "prod"
+		w.s.SetCode(&renamed, Code{Digest: "3"})
+		got = append(got, w.ask(t, "f", "live"), w.ask(t, "f", "prod"))
+		plain := renamed
+		plain.Alias = ""
+		w.s.SetCode(&plain, Code{Digest: "3"})
+		got = append(got, w.ask(t, "f", "prod"), w.ask(t, "f", "1"), w.ask(t, "f", "2"))
+		gone := "ResourceNotFoundException: Function not found: " + arnOfF
+		want := []string{"1 1 on-demand f:live", "2 1 on-demand f:live", "1", "up $LATEST on-demand f", "2 1 on-demand f:live", "2", "3 $LATEST on-demand f",
+			"3 1 on-demand f:live", "up 2 on-demand f:2", gone + ":live", "3 1 on-demand f:prod", gone + ":prod", gone + ":1", "up 2 on-demand f:2"}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+// unpackDigest takes a second; the package's one file is named by the digest.
+func unpackDigest(_ context.Context, f *config.Function, archive []byte) (Code, error) {
+	time.Sleep(time.Second)
+	r, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		return Code{}, err
+	}
+	if name := r.File[0].Name; name != "bad" {
+		return Code{Dir: "/unpacked", Digest: name}, nil
+	}
+	return Code{}, errors.New("no bootstrap")
+}
+
+func zipped(name string) []byte {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	_, _ = w.Create(name) // a Buffer cannot fail
+	_ = w.Close()
+	return b.Bytes()
+}
+
+func (w *world) upload(t *testing.T, name, digest string) {
+	t.Helper()
+	d, err := w.s.UpdateCode(t.Context(), name, CodeUpdate{Zip: zipped(digest)})
+	if err != nil || d.LastUpdateStatus != "InProgress" {
+		t.Fatalf("%+v %v", d, err)
+	}
+	time.Sleep(2 * time.Second)
+}
+
+func TestUpdateCode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log notes
+		w := newWorld(t, Options{Unpack: unpackDigest, Log: log.add}, tellsItself)
+		cfg := w.fn("f", nil)
+		update := func(c CodeUpdate) (Description, error) { return w.s.UpdateCode(t.Context(), "f", c) }
+		before, err := w.s.Describe("f", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dry, err := update(CodeUpdate{Zip: zipped("up"), DryRun: true})
+		if now, _ := w.s.Describe("f", ""); err != nil || cmp.Diff(before, now) != "" || dry.CodeSHA256 == before.CodeSHA256 {
+			t.Errorf("a dry run: %v %s", err, cmp.Diff(before, now))
+		}
+		got, err := update(CodeUpdate{Zip: zipped("up"), RevisionID: before.RevisionID, Architecture: "arm64"})
+		if err != nil || got.LastUpdateStatus != "InProgress" || got.CodeSHA256 != dry.CodeSHA256 || got.RevisionID == before.RevisionID {
+			t.Errorf("%+v %v", got, err)
+		}
+		if got := w.ask(t, "f", ""); got != "1 $LATEST on-demand f" {
+			t.Errorf("while the update is in progress: %s", got)
+		}
+		busy := "409 ResourceConflictException: The operation cannot be performed at this time. An update is in progress for resource: " + arnOfF
+		_, err = update(CodeUpdate{Zip: zipped("up")})
+		wantError(t, err, busy)
+		_, err = w.s.Publish(t.Context(), "f", Publication{})
+		wantError(t, err, busy)
+		time.Sleep(time.Second)
+		done, err := w.s.Describe("f", "")
+		if err != nil || done.LastUpdateStatus != "Successful" || done.CodeSHA256 != dry.CodeSHA256 || done.RevisionID == got.RevisionID ||
+			done.Function.Architecture != "arm64" || done.CodeSize != int64(len(zipped("up"))) {
+			t.Errorf("%+v %v", done, err)
+		}
+		if got := w.ask(t, "f", ""); got != "up $LATEST on-demand f" {
+			t.Errorf("after the update: %s", got)
+		}
+		w.s.SetCode(cfg, Code{Digest: "1"}) // a reload that is not about its code
+		if got := w.ask(t, "f", ""); got != "up $LATEST on-demand f" || log.all() != nil {
+			t.Errorf("after a reload: %s, %q", got, log.all())
+		}
+		failing, err := update(CodeUpdate{Zip: zipped("bad")})
+		time.Sleep(2 * time.Second)
+		if d, _ := w.s.Describe("f", ""); err != nil || d.LastUpdateStatus != "Failed" || d.LastUpdateStatusReason != "no bootstrap" || failing.LastUpdateStatus != "InProgress" {
+			t.Errorf("%+v %v", d, err)
+		}
+		if got := w.ask(t, "f", ""); got != "up $LATEST on-demand f" {
+			t.Errorf("after a failed update: %s", got)
+		}
+		if d, err := update(CodeUpdate{Zip: zipped("next"), Publish: true}); err != nil || d.Version != "1" || d.ARN != arnOfF+":1" {
+			t.Errorf("%+v %v", d, err)
+		}
+		if got := w.ask(t, "f", "1"); got != "next 1 on-demand f:1" {
+			t.Errorf("what was published: %s", got)
+		}
+		w.s.SetCode(cfg, Code{Digest: "2"})
+		want := "the code of function f, which has changed, takes the place of what UpdateFunctionCode has set"
+		if got := w.ask(t, "f", ""); got != "2 $LATEST on-demand f" || !slices.Equal(log.all(), []string{want}) {
+			t.Errorf("after the file has changed: %s, %q", got, log.all())
+		}
+		_, err = update(CodeUpdate{Zip: []byte("no zip")})
+		wantError(t, err, "400 InvalidParameterValueException: Could not unzip uploaded file. Please check your file, then try to upload again.")
+		_, err = update(CodeUpdate{Zip: make([]byte, maxZip+1)})
+		wantError(t, err, "400 InvalidParameterValueException: Zipped size must be smaller than 52428800 bytes")
+		_, err = update(CodeUpdate{Zip: zipped("x"), RevisionID: "x"})
+		wantError(t, err, "412 PreconditionFailedException: "+errRevision.Message)
+	})
+}
+
+// A file that changes during an update by the API is what runs afterwards.
+func TestFileChangesDuringAnUpdate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{Unpack: unpackDigest}, tellsItself)
+		cfg := w.fn("f", nil)
+		if _, err := w.s.UpdateCode(t.Context(), "f", CodeUpdate{Zip: zipped("up")}); err != nil {
+			t.Fatal(err)
+		}
+		w.s.SetCode(cfg, Code{Digest: "2"})
+		time.Sleep(2 * time.Second)
+		if got := w.ask(t, "f", ""); got != "2 $LATEST on-demand f" {
+			t.Error(got)
+		}
+	})
+}
+
+func TestUpdateConfiguration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{}, func(s Spec, _ int) behaviour {
+			return behaviour{invoke: func(*runtimeapi.Event) outcome {
+				return reply(fmt.Sprintf("%s %d %v", s.Function.Environment["A"], s.Function.MemoryMB, s.Function.Timeout))
+			}}
+		})
+		cfg := w.fn("f", func(f *config.Function) { f.Environment = map[string]string{"A": "file"} })
+		memory, timeout, env := 256, 9*time.Second, map[string]string{"A": "api"}
+		d, err := w.s.UpdateConfiguration(t.Context(), "f", ConfigurationUpdate{MemoryMB: &memory, Timeout: &timeout, Environment: &env, Description: text("d")})
+		if err != nil || d.LastUpdateStatus != "InProgress" || d.Function.MemoryMB != 256 {
+			t.Errorf("%+v %v", d, err)
+		}
+		synctest.Wait()
+		if d, err := w.s.Describe("f", ""); err != nil || d.LastUpdateStatus != "Successful" || d.Function.Description != "d" {
+			t.Errorf("%+v %v", d, err)
+		}
+		invoke := func() string { return string(w.invoke(t, "f").Payload) }
+		got := []string{invoke()}
+		w.s.SetCode(cfg, Code{Digest: "2"})
+		got = append(got, invoke())
+		other := *cfg
+		other.Environment = map[string]string{"A": "file 2"}
+		w.s.SetCode(&other, Code{Digest: "2"})
+		got = append(got, invoke())
+		if d := cmp.Diff([]string{"api 256 9s", "api 256 9s", "file 2 128 3s"}, got); d != "" {
+			t.Error(d)
+		}
+	})
+}
