@@ -52,7 +52,8 @@ type Environment struct {
 	// ctx ends when the environment is to stop: a start that is under way is given up.
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	decided time.Time // when the fleet decided to start it
+	decided time.Time // when the fleet decided to start it; later by what AWS would take for the sandbox
+	delay   delay
 	alarm   *time.Timer
 	logID   atomic.Pointer[string] // request id of what is written now
 	tail    atomic.Pointer[tail]   // and who asked for it
@@ -100,6 +101,7 @@ func (s *Service) newEnvironment(d fleet.Decision) *Environment {
 	v := f.versions[d.Pool]
 	e := &Environment{s: s, id: d.Env, fn: f, cfg: v.cfg, code: v.code, pool: d.Pool, initType: onDemand, decided: time.Now(), orders: make(chan order, 4),
 		name: logStream(time.Now(), versionName(d.Pool))}
+	e.delay = s.drawDelay(f, v.code.ColdStart)
 	if d.Provisioned {
 		e.initType = provisionedInit
 	}
@@ -191,6 +193,7 @@ func (e *Environment) start() error {
 	if err := e.server.Start(); err != nil {
 		return fmt.Errorf("start the Runtime API of function %s: %w", e.cfg.Name, err)
 	}
+	e.sandboxDelay()
 	if !e.beginInit(telemetry.PhaseInit, e.s.takeSlot()) {
 		return errClosing
 	}

@@ -16,6 +16,8 @@ type Function struct {
 	cfg    *config.Function // the newest that is known, even where its build has failed
 	counts Stats
 	ended  time.Time // when its last invocation did
+	// started environments: their number is what is drawn by.
+	started uint64
 
 	// versions by pool: $LATEST is the first; nil is one that is gone. file is what the last good build of the user's files gave, which $LATEST runs
 	// unless the API has given it something else since (uploaded, configured).

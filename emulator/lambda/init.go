@@ -7,9 +7,9 @@ import (
 	"example.com/emulate/emulator/telemetry"
 )
 
-// INIT begins when the process exists and ends with its first poll (spec lambda.md §2.1). Two goroutines bring these: the environment's own, in which
-// the Executor returns the process, and that of the connection on which the runtime polls. Either may be first, so whoever comes second goes on with
-// ready: it limits the CPU, and then tells the fleet, which hands out no event before.
+// INIT begins when the process exists and ends with its first poll (spec lambda.md §2.1), or later where AWS's cold starts are asked for (coldstart.go).
+// Two goroutines bring these: the environment's own, in which the Executor returns the process, and that of the connection on which the runtime polls.
+// Either may be first, so whoever comes second goes on with ready: it limits the CPU, and then tells the fleet, which hands out no event before.
 
 // beginInit marks the environment as initializing, before the process exists: its first poll may come before Start has returned. False where there
 // is no slot because the Service closes. A repeated INIT is part of the invocation that waits for it, and of its time.
@@ -17,6 +17,7 @@ func (e *Environment) beginInit(p telemetry.Phase, sl *slot) bool {
 	e.s.mu.Lock()
 	defer e.s.mu.Unlock()
 	e.slot = sl
+	e.delay.load, e.delay.rest = e.s.slotLoad(), 0
 	e.phase, e.initPhase = initializing, p
 	e.told, e.truncated, e.failure = p == telemetry.PhaseInvoke, false, nil
 	e.launched, e.polled = nil, time.Time{}
@@ -45,7 +46,7 @@ func (e *Environment) started(inst Instance) {
 				e.setAlarm(initTimeout)
 			}
 		} else {
-			polled = inst
+			polled = e.lengthen(inst)
 		}
 		acts = e.tellStarted()
 	}
@@ -65,17 +66,19 @@ func (e *Environment) tellStarted() []action {
 	return e.s.decide(e.s.fleet.Started(e.s.now(), e.id, e.s.out[:0]))
 }
 
-// firstPoll notes that INIT has ended, and returns the process, or nil where that is not known yet or has polled before. Service.mu is held.
+// firstPoll notes that the process has done its INIT, and returns it, or nil where it is not known yet, has polled before, or where INIT is to last longer
+// (Code.ColdStart). Service.mu is held.
 func (e *Environment) firstPoll(now time.Time) Instance {
 	if !e.polled.IsZero() {
 		return nil
 	}
 	e.polled = now
+	e.delay.load = (e.delay.load + e.s.slotLoad()) / 2
 	e.slot.release()
 	if e.initPhase == telemetry.PhaseInit {
 		e.stopAlarm()
 	}
-	return e.launched
+	return e.lengthen(e.launched)
 }
 
 // ready tells the fleet that inst has ended its INIT, once its CPU is limited. It does nothing where inst is nil, or dead meanwhile: its end says what
@@ -97,10 +100,11 @@ func (e *Environment) ready(inst Instance) {
 		return
 	}
 	e.phase = serving
+	end := e.polled.Add(e.delay.rest)
 	if e.initPhase == telemetry.PhaseInit {
-		e.initTime = e.polled.Sub(e.exists)
+		e.initTime = end.Sub(e.exists)
 	}
-	e.reportInit(e.polled, telemetry.Success, "")
+	e.reportInit(end, telemetry.Success, "")
 	acts := s.decide(s.fleet.Ready(s.now(), e.id, 1, s.out[:0]))
 	idle := e.cur == nil
 	if idle {

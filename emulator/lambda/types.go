@@ -91,6 +91,8 @@ type Code struct {
 	Size   int64
 	// SHA256 is the base64 of a deployment package's hash, "" where there was none: then one is made of the digest.
 	SHA256 string
+	// ColdStart is what AWS's cold starts of it take, nil where they are to take what they take here.
+	ColdStart *ColdStart
 }
 
 // sha256 is the code's CodeSha256.
