@@ -24,8 +24,8 @@ func (d Dist) check() error {
 	if d.P50 < 0 || d.P99 < 0 || d.P99 > 0 && d.P99 < d.P50 || d.P99 > 0 && d.P50 == 0 {
 		return fmt.Errorf("p50 %v and p99 %v: p99 may not be less than p50, and neither may be negative", d.P50, d.P99)
 	}
-	if slices.ContainsFunc(d.Values, func(v time.Duration) bool { return v < 0 }) {
-		return fmt.Errorf("a negative time")
+	if slices.ContainsFunc(d.Values, func(v time.Duration) bool { return v < 0 || v > longest }) || max(d.P50, d.P99) > longest {
+		return fmt.Errorf("a time that is negative or longer than %v", longest)
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func (s *sampler) draw(random *rand.Rand) time.Duration {
 	case len(s.values) > 0:
 		return s.values[random.IntN(len(s.values))]
 	case s.sigma > 0:
-		return time.Duration(math.Exp(s.mu + s.sigma*random.NormFloat64()))
+		return time.Duration(math.Min(math.Exp(s.mu+s.sigma*random.NormFloat64()), float64(longest)))
 	}
 	return s.constant
 }

@@ -322,6 +322,9 @@ func (ft *fileTraffic) traffic(index map[string]int, length time.Duration) (Traf
 	if ft.For > 0 {
 		length = time.Duration(ft.For)
 	}
+	if length > longest {
+		return t, fmt.Errorf("it lasts longer than %v", longest)
+	}
 	shapes := 0
 	add := func(segments ...Segment) { t.Segments = append(t.Segments, segments...); shapes++ }
 	if ft.Constant != nil {

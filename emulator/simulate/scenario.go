@@ -85,6 +85,11 @@ type Warm struct {
 // oneCPU is the memory in MB that has one CPU (spec lambda.md §7).
 const oneCPU = 1769
 
+// mostLimit is more than any account has, and few enough to be counted.
+const mostLimit = 10_000_000
+
+func isLimit(n int) bool { return n >= 0 && n <= mostLimit }
+
 // withDefaults fills in what is zero.
 func (f Function) withDefaults() Function {
 	if f.MemoryMB == 0 {
@@ -122,14 +127,14 @@ func (f *Function) check() error {
 		return fmt.Errorf("architecture %q: it must be x86_64 or arm64", f.Architecture)
 	case !(f.PackageMB >= 0):
 		return fmt.Errorf("package of %v MB", f.PackageMB)
-	case f.Reserved != nil && *f.Reserved < 0 || f.Provisioned < 0 || f.StartBurst < 0 || f.StartsPerSecond < 0:
-		return fmt.Errorf("a negative limit")
+	case f.Reserved != nil && !isLimit(*f.Reserved), !isLimit(f.Provisioned), !isLimit(f.StartBurst), !isLimit(f.StartsPerSecond):
+		return fmt.Errorf("a limit that is negative or above %d", mostLimit)
 	case f.Reserved != nil && f.Provisioned > *f.Reserved:
 		return fmt.Errorf("provisioned concurrency %d is more than is reserved (%d)", f.Provisioned, *f.Reserved)
 	case f.Init == nil && f.Runtime == "" && len(f.Starts) == 0:
 		return fmt.Errorf("neither a runtime nor init: one of them says how long cold starts take")
-	case f.Warm != nil && (f.Warm.Every <= 0 || f.Warm.Concurrency <= 0 || f.Warm.For < 0):
-		return fmt.Errorf("a warmer needs every and concurrency above 0")
+	case f.Warm != nil && (f.Warm.Every <= 0 || f.Warm.Concurrency <= 0 || !isLimit(f.Warm.Concurrency) || f.Warm.For < 0 || max(f.Warm.For, f.Warm.Every) > longest):
+		return fmt.Errorf("a warmer needs every and concurrency above 0, at most %d pings, and no time above %v", mostLimit, longest)
 	case f.Split && len(f.Routes) == 0:
 		return fmt.Errorf("split without routes")
 	}
@@ -198,8 +203,8 @@ func (s *Scenario) check() error {
 	if len(s.Functions) == 0 {
 		return fmt.Errorf("there are no functions")
 	}
-	if s.AccountConcurrency < 0 || s.IdleTimeout < 0 || s.Grace < 0 || s.Bucket < 0 || s.Buckets < 0 {
-		return fmt.Errorf("a negative limit or time")
+	if !isLimit(s.AccountConcurrency) || s.IdleTimeout < 0 || s.Grace < 0 || s.Bucket < 0 || s.Buckets < 0 {
+		return fmt.Errorf("a limit or time that is negative, or a limit above %d", mostLimit)
 	}
 	names := map[string]bool{}
 	for _, f := range s.Functions {

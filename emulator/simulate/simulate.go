@@ -89,7 +89,7 @@ func newSimulation(s *Scenario) *simulation {
 	sim := &simulation{scenario: s, targets: targets}
 	o := burst.RecorderOptions{Seed: s.Seed, Bucket: s.Bucket, Buckets: s.Buckets}
 	options := fleet.Options{
-		AccountConcurrency: int32(min(s.AccountConcurrency, math.MaxInt32)), Grace: fleet.Time(s.Grace), IdleTimeout: fleet.Time(s.IdleTimeout),
+		AccountConcurrency: int32(s.AccountConcurrency), Grace: fleet.Time(s.Grace), IdleTimeout: fleet.Time(s.IdleTimeout),
 		RequestRate: fleet.DefaultRequestRate, Lifetimes: fleet.AWSLifetimes(s.Seed),
 	}
 	if s.IdleTimeout > 0 {
@@ -218,11 +218,11 @@ func (s *simulation) add(id fleet.FuncID, f *Function) {
 }
 
 func (s *simulation) run(ctx context.Context) error {
-	if err := s.provision(false); err != nil {
+	if err := s.provision(ctx, false); err != nil {
 		return err
 	}
 	s.lead = s.now
-	if err := s.provision(true); err != nil {
+	if err := s.provision(ctx, true); err != nil {
 		return err
 	}
 	list, _ := s.arrivals.(sourceList)
@@ -254,7 +254,7 @@ func (s *simulation) run(ctx context.Context) error {
 }
 
 // provision allocates provisioned concurrency, and unless it is of the kind that comes with the load waits until all of it is ready.
-func (s *simulation) provision(atStart bool) error {
+func (s *simulation) provision(ctx context.Context, atStart bool) error {
 	for _, f := range s.functions {
 		if f.Provisioned > 0 && f.ProvisionAtStart == atStart {
 			s.decided(s.fleet.Provision(fleet.Time(s.now), f.id, f.pool, int32(f.Provisioned), s.out[:0]))
@@ -269,6 +269,9 @@ func (s *simulation) provision(atStart bool) error {
 		return true
 	}
 	for !atStart && !ready() {
+		if ctx.Err() != nil {
+			return fmt.Errorf("stopped before its provisioned concurrency was ready: %w", context.Cause(ctx))
+		}
 		if !s.step(math.MaxInt64) {
 			return fmt.Errorf("provisioned concurrency is never ready")
 		}

@@ -352,7 +352,7 @@ func TestWhatCannotBeSimulated(t *testing.T) {
 		"cpu 2":                    func(s *Scenario) { s.Functions[0].CPUShare = 2 },
 		"package type":             func(s *Scenario) { s.Functions[0].PackageType = "Tar" },
 		"architecture":             func(s *Scenario) { s.Functions[0].Architecture = "mips" },
-		"negative limit":           func(s *Scenario) { s.Functions[0].Reserved = &minus },
+		"limit that is negative":   func(s *Scenario) { s.Functions[0].Reserved = &minus },
 		"more than is reserved":    func(s *Scenario) { zero := 0; s.Functions[0].Reserved, s.Functions[0].Provisioned = &zero, 1 },
 		"neither a runtime nor":    func(s *Scenario) { s.Functions[0].Init = nil },
 		"warmer":                   func(s *Scenario) { s.Functions[0].Warm = &Warm{} },
@@ -365,6 +365,8 @@ func TestWhatCannotBeSimulated(t *testing.T) {
 		"weights are all 0":        func(s *Scenario) { s.Traffic[0].To = []Share{{0, 0}} },
 		"negative rate":            func(s *Scenario) { s.Traffic = []Traffic{{To: toFirst, Segments: steady(-1, 1)}} },
 		"opens no files":           func(s *Scenario) { s.Traffic = []Traffic{{Trace: "x"}} },
+		"limit above":              func(s *Scenario) { s.AccountConcurrency = 1 << 40 },
+		"lasts longer":             func(s *Scenario) { s.Traffic = []Traffic{{To: toFirst, Segments: steady(1, 1e6*time.Hour)}} },
 		"must be in order": func(s *Scenario) {
 			s.Source = Arrivals([]Arrival{{At: 2, Duration: -1}, {At: 1, Duration: -1}})
 		},

@@ -90,5 +90,8 @@ func parseTime(text string, unit time.Duration) (time.Duration, error) {
 	if d < 0 {
 		return 0, fmt.Errorf("%q is negative", text)
 	}
+	if d > longest {
+		return 0, fmt.Errorf("%q is longer than %v", text, longest)
+	}
 	return d, nil
 }

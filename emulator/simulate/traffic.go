@@ -82,6 +82,9 @@ func Spike(base, peak float64, at, width, length time.Duration) []Segment {
 	return []Segment{{at, base, base}, {width, peak, peak}, {length - at - width, base, base}}
 }
 
+// longest is how long a load may last, and how late it may begin: a year.
+const longest = 366 * 24 * time.Hour
+
 func (t *Traffic) check() error {
 	set := 0
 	for _, is := range []bool{t.AtOnce != 0, len(t.Segments) > 0, t.Trace != ""} {
@@ -92,12 +95,16 @@ func (t *Traffic) check() error {
 	switch {
 	case set != 1:
 		return fmt.Errorf("exactly one shape is wanted")
-	case t.AtOnce < 0 || t.Start < 0:
-		return fmt.Errorf("a negative number")
+	case t.AtOnce < 0 || t.Start < 0 || t.Start > longest:
+		return fmt.Errorf("a negative number, or a start after %v", longest)
 	case t.Trace == "" && len(t.To) == 0:
 		return fmt.Errorf("no function to send it to")
 	}
+	length := t.Start
 	for _, s := range t.Segments {
+		if length += s.For; s.For > longest || length > longest {
+			return fmt.Errorf("it lasts longer than %v", longest)
+		}
 		if s.For < 0 || s.From < 0 || s.To < 0 {
 			return fmt.Errorf("a negative rate or time, or one that ends before it starts")
 		}
