@@ -234,3 +234,17 @@ func TestSweep(t *testing.T) {
 		}
 	}
 }
+
+func TestApart(t *testing.T) {
+	for _, c := range []struct {
+		a, b []int64
+		want float64
+	}{
+		{nil, nil, 0}, {[]int64{1, 2}, []int64{1, 2}, 0}, {[]int64{100, 0}, []int64{95, 5}, 0.05}, {[]int64{10, 10}, []int64{10, 30}, 0.5},
+		{[]int64{0, 0, 4}, []int64{0, 0}, 1}, {nil, []int64{0}, 0},
+	} {
+		if got := Apart(c.a, c.b); math.Abs(got-c.want) > 1e-9 || Apart(c.b, c.a) != got {
+			t.Errorf("%v and %v are %v apart, want %v", c.a, c.b, got, c.want)
+		}
+	}
+}

@@ -26,6 +26,25 @@ type Series struct {
 	MemoryMB []float64 `json:"memoryMB,omitempty"`
 }
 
+// Apart says how far two counts by bucket, such as the starts of a live run and of its simulation, are from each other: the largest difference of what
+// they have counted so far, after any bucket, as a share of the larger one. Their buckets must be equally long. It is 0 where both count nothing.
+func Apart(a, b []int64) float64 {
+	apart := 0.0
+	var sumA, sumB int64
+	for i := range max(len(a), len(b)) {
+		if i < len(a) {
+			sumA += a[i]
+		}
+		if i < len(b) {
+			sumB += b[i]
+		}
+		if most := max(sumA, sumB); most > 0 {
+			apart = max(apart, float64(most-min(sumA, sumB))/float64(most))
+		}
+	}
+	return apart
+}
+
 // bucket is one stretch of time.
 type bucket struct {
 	requests, starts, cold, throttles, failures int64

@@ -19,6 +19,9 @@ var steps = flag.Int("fleet.steps", 1_000_000, "steps of the state machine test"
 // from it, against what the owner of a fleet relies on (ledger).
 func TestMachine(t *testing.T) {
 	const perRun = 60 // inputs, about
+	if testing.Short() {
+		*steps = min(*steps, 100_000)
+	}
 	for name, value := range map[string]int{"rapid.checks": *steps/perRun + 1, "rapid.steps": 240} {
 		old := flag.Lookup(name).Value.String()
 		if err := flag.Set(name, strconv.Itoa(value)); err != nil {
