@@ -103,7 +103,7 @@ func (f *simulateFlags) run(ctx context.Context, s streams, path string, seeded 
 	if scenario.Seed == 0 && !seeded {
 		scenario.Seed = rand.Uint64N(1 << 32)
 	}
-	var runs []burst.Run
+	var runs []burst.Compared
 	for _, settings := range burst.Combinations(axes) {
 		one, err := scenario.Apply(settings)
 		if err != nil {
@@ -113,7 +113,7 @@ func (f *simulateFlags) run(ctx context.Context, s streams, path string, seeded 
 		if err != nil {
 			return err
 		}
-		runs = append(runs, burst.Run{Settings: settings, Report: report})
+		runs = append(runs, burst.Compared{Settings: settings, Report: report})
 	}
 	return tellRuns(s, runs, f.json, claims)
 }
@@ -135,7 +135,7 @@ func readScenario(path string) (*simulate.Scenario, error) {
 
 // tellRuns prints a report, or the table of a sweep, writes the JSON that was asked for (- is standard output, which then has nothing else), and holds
 // the claims against every run.
-func tellRuns(s streams, runs []burst.Run, jsonTo string, claims []burst.Assertion) error {
+func tellRuns(s streams, runs []burst.Compared, jsonTo string, claims []burst.Assertion) error {
 	text := s.out
 	if jsonTo == "-" {
 		text = s.err
@@ -179,7 +179,7 @@ type runJSON struct {
 }
 
 // writeRuns writes one report, or those of a sweep as a list.
-func writeRuns(out io.Writer, runs []burst.Run, to string, sweep bool) error {
+func writeRuns(out io.Writer, runs []burst.Compared, to string, sweep bool) error {
 	if to == "" {
 		return nil
 	}

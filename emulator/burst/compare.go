@@ -42,14 +42,14 @@ func Combinations(axes []Axis) [][]Setting {
 	return out
 }
 
-// Run is one report of a sweep with its settings.
-type Run struct {
+// Compared is one report of a sweep with its settings.
+type Compared struct {
 	Settings []Setting
 	Report   *Report
 }
 
 // Table shows the runs of a sweep, one a line: what each setting buys, and what it costs.
-func Table(runs []Run) string {
+func Table(runs []Compared) string {
 	if len(runs) == 0 {
 		return ""
 	}

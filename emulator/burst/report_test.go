@@ -62,7 +62,7 @@ func TestSeriesDoubles(t *testing.T) {
 	const n = 1000
 	for i := range n {
 		at := time.Duration(i) * 300 * time.Millisecond
-		s.at(at - time.Duration(random.IntN(2))*time.Second).requests++
+		s.at(at-time.Duration(random.IntN(2))*time.Second).requests++
 		s.environments(at, Environments{Busy: int32(i % 100), Idle: 3})
 		if len(s.buckets) > 8 {
 			t.Fatalf("%d buckets", len(s.buckets))
@@ -215,9 +215,9 @@ func TestSweep(t *testing.T) {
 	if diff := cmp.Diff(want, combinations); diff != "" {
 		t.Error(diff)
 	}
-	var runs []Run
+	var runs []Compared
 	for i, c := range combinations {
-		runs = append(runs, Run{c, &Report{Totals: Totals{Completed: 1e6, Throttled: int64(i * 1000), ColdRatio: 0.1, Cost: Cost{Dollars: 2}}}})
+		runs = append(runs, Compared{c, &Report{Totals: Totals{Completed: 1e6, Throttled: int64(i * 1000), ColdRatio: 0.1, Cost: Cost{Dollars: 2}}}})
 	}
 	table := `provisioned  reserved  cold %  p50 ms  p99 ms  cold p50  duration p50  throttled  spill-over  environments       cost  cost/million
 0                   -   10.00     0.0     0.0       0.0           0.0          0           0             0  $2.000000         $2.00

@@ -18,7 +18,7 @@ var steps = flag.Int("fleet.steps", 1_000_000, "steps of the state machine test"
 // TestMachine drives a fleet and the model with the same inputs, legal ones in any order, and holds every decision against the model and, apart
 // from it, against what the owner of a fleet relies on (ledger).
 func TestMachine(t *testing.T) {
-	const perRun = 60 // inputs, about
+	const perRun = 50 // inputs, or a few more
 	if testing.Short() {
 		*steps = min(*steps, 100_000)
 	}
