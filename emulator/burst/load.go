@@ -35,6 +35,8 @@ type Sample struct {
 	// Body is the beginning of an answer that is no success. It is only valid during the call.
 	Body []byte
 	Err  error
+	// Cut says that the end of the load's context met the request: its Err tells nothing of the server.
+	Cut bool
 }
 
 const defaultTimeout = 15 * time.Minute
@@ -243,7 +245,7 @@ func (g *generator) send(w *worker, a arrival) {
 	s.Took = time.Since(g.began) - a.at
 	if err != nil {
 		g.drop(w)
-		s.Err = plain(err)
+		s.Err, s.Cut = plain(err), g.ctx.Err() != nil
 	} else {
 		s.Status, s.RequestID, s.FunctionError, s.Body = got.status, string(got.requestID), got.functionError, got.body
 		if got.close {

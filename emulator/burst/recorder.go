@@ -39,7 +39,7 @@ type Recorder struct {
 // tally is one function's counts.
 type tally struct {
 	completed, failed, throttled, spill, starts int64
-	throttles                                   map[string]int64
+	throttles, failures                         map[string]int64
 	warm, cold, duration, init, waited          Histogram
 	usage                                       Usage
 	peakAll, peakBusy                           int32
@@ -73,7 +73,15 @@ type Outcome struct {
 	// Duration of the function itself; negative where it is not known.
 	Duration            time.Duration
 	Cold, Failed, Spill bool
+	// Failure says in a few words why it failed; equal ones are counted together.
+	Failure string
 }
+
+// maxFailures is how many different failures are told apart; the others are counted as otherFailures.
+const (
+	maxFailures   = 20
+	otherFailures = "other failures"
+)
 
 // Arrive counts an offered request, when it comes.
 func (r *Recorder) Arrive(at time.Duration) { r.series.at(at).requests++ }
@@ -82,7 +90,7 @@ func (r *Recorder) Arrive(at time.Duration) { r.series.at(at).requests++ }
 func (r *Recorder) Request(q Outcome) {
 	t := &r.functions[q.Function]
 	if q.Failed {
-		t.failed++
+		t.fail(q.Failure)
 		r.series.at(q.Arrived+q.Latency).failures++
 	} else {
 		t.completed++
@@ -122,6 +130,15 @@ func (r *Recorder) Start(at time.Duration, function int, waited time.Duration) {
 	}
 	r.series.at(at).starts++
 }
+
+// Waited records how long the start of an environment waited for this machine, where Start could not tell.
+func (r *Recorder) Waited(function int, d time.Duration) { r.functions[function].waited.Add(d) }
+
+// Duration records the duration of an invocation whose Outcome could not tell it.
+func (r *Recorder) Duration(function int, d time.Duration) { r.functions[function].duration.Add(d) }
+
+// Spillover records that a request, whose Outcome could not tell it, found no provisioned environment.
+func (r *Recorder) Spillover(function int) { r.functions[function].spill++ }
 
 // Init records the Init Duration of an environment.
 func (r *Recorder) Init(function int, d time.Duration) { r.functions[function].init.Add(d) }
@@ -171,6 +188,21 @@ func (r *Recorder) Report() *Report {
 	return out
 }
 
+// fail counts a failure.
+func (t *tally) fail(why string) {
+	t.failed++
+	if why == "" {
+		return
+	}
+	if t.failures == nil {
+		t.failures = map[string]int64{}
+	}
+	if _, known := t.failures[why]; !known && len(t.failures) >= maxFailures {
+		why = otherFailures
+	}
+	t.failures[why]++
+}
+
 func (t *tally) merge(o *tally) {
 	t.completed += o.completed
 	t.failed += o.failed
@@ -179,6 +211,12 @@ func (t *tally) merge(o *tally) {
 	t.starts += o.starts
 	for reason, n := range o.throttles {
 		t.throttles[reason] += n
+	}
+	for why, n := range o.failures {
+		if t.failures == nil {
+			t.failures = map[string]int64{}
+		}
+		t.failures[why] += n
 	}
 	t.warm.Merge(&o.warm)
 	t.cold.Merge(&o.cold)
@@ -194,7 +232,7 @@ func (t *tally) totals(dollars float64) Totals {
 	latency.Merge(&t.cold)
 	out := Totals{
 		Requests: t.completed + t.failed + t.throttled, Completed: t.completed, Failed: t.failed, Throttled: t.throttled,
-		Throttles: maps.Clone(t.throttles), ColdStarts: t.cold.n, Spillover: t.spill,
+		Throttles: maps.Clone(t.throttles), Failures: maps.Clone(t.failures), ColdStarts: t.cold.n, Spillover: t.spill,
 		Latency: latency.Latency(), Warm: t.warm.Latency(), Cold: t.cold.Latency(), Duration: t.duration.Latency(), Init: t.init.Latency(),
 		EnvironmentStarts: t.starts, PeakEnvironments: t.peakAll, PeakBusy: t.peakBusy, WaitedForMachine: t.waited.Latency(),
 		Cost: Cost{Usage: t.usage, Dollars: dollars, Prices: PriceSource},

@@ -9,7 +9,7 @@ import (
 
 // Report is what a load met. Latencies are in milliseconds, from the intended send time to the end of the answer.
 type Report struct {
-	// Target is what the load was sent to; Source is "live" or "simulated".
+	// Target is what the load was sent to; Source is Live, Simulated or Remote.
 	Target string `json:"target"`
 	Source string `json:"source"`
 	Seed   uint64 `json:"seed"`
@@ -26,6 +26,14 @@ type Report struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
+// Sources of a Report.
+const (
+	Live      = "live"
+	Simulated = "simulated"
+	// Remote is a target that is no emulator: only what its answers tell is known.
+	Remote = "remote"
+)
+
 // Totals are the counts of all requests, or of those of one function. What warmers send is only in Cost, EnvironmentStarts and the peaks.
 type Totals struct {
 	// Requests that were offered. Each is Completed, Failed (an error of the function, or none of its answers), or Throttled.
@@ -35,6 +43,8 @@ type Totals struct {
 	Throttled int64 `json:"throttled"`
 	// Throttles by AWS's Reason.
 	Throttles map[string]int64 `json:"throttles"`
+	// Failures by what the client saw, where a client was there.
+	Failures map[string]int64 `json:"failures,omitempty"`
 	// ColdStarts are requests that waited for the INIT of an environment; ColdRatio is their share of the requests that were not throttled.
 	ColdStarts int64   `json:"coldStarts"`
 	ColdRatio  float64 `json:"coldRatio"`
@@ -108,7 +118,7 @@ func (r *Report) Summary() string {
 		perSecond = float64(r.Requests) / r.Seconds
 	}
 	fmt.Fprintf(&b, "%s, %s: %s requests in %.1f s (%.1f/s), seed %d\n\n", r.Target, r.Source, count(r.Requests), r.Seconds, perSecond, r.Seed)
-	r.Totals.write(&b)
+	r.Totals.write(&b, r.Source != Remote)
 	for _, w := range r.Warmers {
 		w.write(&b)
 	}
@@ -125,7 +135,8 @@ func (r *Report) Summary() string {
 	return b.String()
 }
 
-func (t *Totals) write(b *strings.Builder) {
+// write shows the counts; watched says that more is known than the answers tell.
+func (t *Totals) write(b *strings.Builder, watched bool) {
 	line := func(label, format string, args ...any) {
 		fmt.Fprintf(b, "%-14s %s\n", label, fmt.Sprintf(format, args...))
 	}
@@ -133,16 +144,12 @@ func (t *Totals) write(b *strings.Builder) {
 	for _, reason := range slices.Sorted(maps.Keys(t.Throttles)) {
 		line("", "%s %s", count(t.Throttles[reason]), reason)
 	}
-	line("Cold starts", "%s (%.2f %%)", count(t.ColdStarts), 100*t.ColdRatio)
-	if t.Spillover > 0 {
-		line("Spill-over", "%s requests found no provisioned environment", count(t.Spillover))
+	for _, why := range slices.Sorted(maps.Keys(t.Failures)) {
+		line("", "%s %s", count(t.Failures[why]), why)
 	}
-	line("Environments", "%s started, at most %d at once, at most %d busy", count(t.EnvironmentStarts), t.PeakEnvironments, t.PeakBusy)
-	if w := t.WaitedForMachine; w.Count > 0 {
-		line("Waited for", "this machine: %s starts, p50 %.0f ms, max %.0f ms", count(w.Count), w.P50, w.Max)
+	if watched {
+		t.writeWatched(line)
 	}
-	line("Cost", "$%.6f: %s requests, %.3f GB-s, %.3f GB-s in provisioned, %.3f GB-s provisioned (estimate)", t.Cost.Dollars,
-		count(t.Cost.Requests), t.Cost.GBSeconds, t.Cost.InProvisioned, t.Cost.Provisioned)
 	b.WriteString("\n")
 	rows := [][]string{{"", "count", "min", "p50", "p90", "p95", "p99", "p99.9", "max"}}
 	for _, l := range []struct {
@@ -158,6 +165,20 @@ func (t *Totals) write(b *strings.Builder) {
 		}
 	}
 	writeTable(b, rows)
+}
+
+// writeWatched shows what only the emulator knows.
+func (t *Totals) writeWatched(line func(label, format string, args ...any)) {
+	line("Cold starts", "%s (%.2f %%)", count(t.ColdStarts), 100*t.ColdRatio)
+	if t.Spillover > 0 {
+		line("Spill-over", "%s requests found no provisioned environment", count(t.Spillover))
+	}
+	line("Environments", "%s started, at most %d at once, at most %d busy", count(t.EnvironmentStarts), t.PeakEnvironments, t.PeakBusy)
+	if w := t.WaitedForMachine; w.Count > 0 {
+		line("Waited for", "this machine: %s starts, p50 %.0f ms, max %.0f ms", count(w.Count), w.P50, w.Max)
+	}
+	line("Cost", "$%.6f: %s requests, %.3f GB-s, %.3f GB-s in provisioned, %.3f GB-s provisioned (estimate)", t.Cost.Dollars,
+		count(t.Cost.Requests), t.Cost.GBSeconds, t.Cost.InProvisioned, t.Cost.Provisioned)
 }
 
 func (w *WarmerReport) write(b *strings.Builder) {

@@ -464,7 +464,7 @@ func (s *simulation) touch(fn fleet.FuncID) {
 func (s *simulation) report() *burst.Report {
 	s.billProvisioned()
 	r := s.recorder.Report()
-	r.Target, r.Source = s.scenario.Name, "simulated"
+	r.Target, r.Source = s.scenario.Name, burst.Simulated
 	for _, w := range s.warmers {
 		r.Warmers = append(r.Warmers, w.report())
 	}
