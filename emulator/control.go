@@ -29,7 +29,7 @@ func (e *Emulator) controls() http.Handler {
 }
 
 func (e *Emulator) status(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]any{"project": e.served(), "functions": e.Stats()})
+	writeJSON(w, http.StatusOK, map[string]any{"project": e.served(), "functions": e.Stats(), "routes": e.Routes()})
 }
 
 // How many events may wait for a client of the event stream, and how long a line waits for company.

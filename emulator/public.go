@@ -26,6 +26,36 @@ func (e *Emulator) Project() *config.Project {
 	return e.project
 }
 
+// Route is one way from an API to a function.
+type Route struct {
+	// API is the API's id, URL its base without the stage, Stage the one that a bare path means.
+	API   string `json:"api"`
+	URL   string `json:"url"`
+	Stage string `json:"stage"`
+	// Method is an upper-case verb or ANY, Path a template such as /users/{id}, or $default.
+	Method string `json:"method"`
+	Path   string `json:"path"`
+	// Function is "" for a route that answers by itself; Qualifier is a version or alias, "" for $LATEST.
+	Function  string `json:"function"`
+	Qualifier string `json:"qualifier"`
+}
+
+// Routes are those of all APIs that are served now, in the order of the configuration. It is valid after Start.
+func (e *Emulator) Routes() []Route {
+	urls := map[string]string{}
+	for _, a := range e.served().APIs {
+		urls[a.ID] = a.URL
+	}
+	out := []Route{}
+	for _, a := range e.Project().APIs {
+		for _, r := range a.Routes {
+			out = append(out, Route{API: a.ID, URL: urls[a.ID], Stage: a.Stages[0].Name, Method: r.Method, Path: r.Path,
+				Function: r.Integration.Function, Qualifier: r.Integration.Qualifier})
+		}
+	}
+	return out
+}
+
 // Limits tells, in plain lines, what this machine cannot do as Lambda does. It is valid after Start.
 func (e *Emulator) Limits() []string { return e.run.limits() }
 

@@ -24,6 +24,12 @@ type projectFlags struct {
 }
 
 func (f *projectFlags) add(cmd *cobra.Command) {
+	f.addProject(cmd)
+	f.addOutput(cmd.Flags())
+}
+
+// addProject adds everything but what says how events are shown.
+func (f *projectFlags) addProject(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.SortFlags = false
 	fl.IntVar(&f.o.Port, "port", 3000, "port of the APIs; 0 picks a free one")
@@ -46,7 +52,6 @@ func (f *projectFlags) add(cmd *cobra.Command) {
 	fl.BoolVar(&f.o.NoAuth, "no-auth", false, "leave out authorizers: what asks for one is open to everybody")
 	fl.BoolVar(&f.o.Lenient, "lenient", false, "serve what can be served of a configuration with errors")
 	fl.Uint64Var(&f.o.Seed, "seed", 0, "seed of everything drawn by chance (default: a new one, printed)")
-	f.addOutput(fl)
 	_ = fl.MarkHidden("env-vars") // it exists: it was added just above
 }
 
