@@ -94,8 +94,8 @@ func TestNewerGlibc(t *testing.T) {
 	libcxx := c.library("libstdc++.so.6", map[string]string{"GLIBCXX_3.4.34": "newest", "GLIBCXX_3.4": "first"})
 	c.elf("bootstrap", []string{libc, libcxx}, []string{"old", "arc4random", "strlcpy", "first", "newest"})
 	c.want(
+		"error symbol-version bootstrap: needs GLIBCXX_3.4.34 (newest); Amazon Linux 2023 has libstdc++ up to GLIBCXX_3.4.33",
 		"error symbol-version bootstrap: needs GLIBC_2.38 (strlcpy), GLIBC_2.36 (arc4random); Amazon Linux 2023 has glibc 2.34",
-		"error symbol-version bootstrap: needs GLIBCXX_3.4.34 (newest); Amazon Linux 2023 has libstdc++ up to GLIBCXX_3.4.29",
 	)
 	for _, d := range c.report().Diagnostics {
 		if !strings.Contains(d.Hint, "`emulate build`") {
@@ -460,4 +460,31 @@ func TestCancelled(t *testing.T) {
 	if _, err := NewChecker(CheckOptions{CacheDir: filepath.Join(c.dir, "cache"), Built: c.built}).Check(ctx, c.fn); err == nil || !strings.Contains(err.Error(), errClosed.Error()) {
 		t.Errorf("error %v", err)
 	}
+}
+
+// A real program of this machine, whose glibc is newer than Amazon Linux 2's, with cgo and without.
+func TestCgo(t *testing.T) {
+	c := newChecked(t, "provided.al2", "bootstrap")
+	c.source("go.mod", "module x\ngo 1.26\n")
+	c.source("main.go", "package main\n\n// #include <stdlib.h>\nimport \"C\"\n\nfunc main() { C.free(nil) }\n")
+	build := func(cgo string) {
+		c.Helper()
+		c.run("env", "CGO_ENABLED="+cgo, "GOFLAGS=-mod=mod", "go", "build", "-o", filepath.Join(c.code, "bootstrap"), "main.go")
+	}
+	build("1")
+	r := c.report()
+	if len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != "symbol-version" || !strings.Contains(r.Diagnostics[0].Message, "__libc_start_main") {
+		t.Errorf("with cgo: %v", r.Diagnostics)
+	}
+	c.source("main.go", "package main\n\nfunc main() {}\n")
+	build("0")
+	c.want()
+}
+
+// A C++ library of this machine needs libstdc++ and libgcc; both are there.
+func TestCxx(t *testing.T) {
+	c := newChecked(t, "python3.12", "app.handler").write("app.py", "handler = 1")
+	c.source("x.cc", "#include <string>\n#include <stdexcept>\nextern \"C\" void f(int n) { if (n) throw std::runtime_error(std::to_string(n)); }\n")
+	c.run("g++", "-shared", "-fPIC", "-o", filepath.Join(c.code, "ext.abi3.so"), "x.cc")
+	c.want()
 }

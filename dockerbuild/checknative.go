@@ -3,7 +3,6 @@ package dockerbuild
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -100,8 +99,16 @@ func (c *nativeCheck) wrongPlatform(f seenFile, others alternatives) {
 		c.foreign = append(c.foreign, f)
 		return
 	}
-	text := fmt.Sprintf("is made for %s, the function runs on Linux on %s", f.native.platform(), c.target.arch)
-	c.add(f, config.Error, "wrong-platform", text, buildHint, func() string { return text })
+	key := f.native.platform()
+	text := fmt.Sprintf("is made for %s, the function runs on Linux on %s", key, c.target.arch)
+	if family, worded := platformKey(f.at); worded {
+		key = family // all of a package's alternatives are one problem
+	}
+	severity := config.Error
+	if pkg := f.tree.packageOf(f.name); pkg != "" && f.tree.file(pkg+"/fallback.js") != nil {
+		severity = config.Warning // as node-gyp-build's users do it: slower, in JavaScript
+	}
+	c.add(f, severity, "wrong-platform", key, buildHint, func() string { return text })
 }
 
 // abi says why an extension of the language does not fit the runtime's version, "" where it does.
@@ -287,46 +294,45 @@ func (c *nativeCheck) lacking(f seenFile, severity config.Severity, code string,
 // symbolVersions judges the versions that a file needs: against the system's, or against those of the bundle's own library where that one is taken.
 func (c *nativeCheck) symbolVersions(f seenFile, where map[string]seenFile, loaded bool) {
 	worst := map[string]verdict{}
-	needs := map[string][]symbolNeed{}
+	needs := map[string][]symbolNeed{} // by the kind of version, such as GLIBC_, or the bundle's library
 	for _, need := range f.native.needs {
-		if strings.IndexByte(need.version, '_') < 0 {
-			continue
-		}
+		kind := need.version[:strings.IndexByte(need.version, '_')+1]
 		v := c.target.symbolVersion(need.version)
 		if g, bundled := where[need.library]; bundled {
-			v = fits
+			kind, v = need.library, fits
 			if len(g.native.defines) > 0 && !slices.Contains(g.native.defines, need.version) {
 				v = lacks
 			}
 		}
 		if v != fits {
-			worst[need.library] = max(worst[need.library], v)
-			needs[need.library] = append(needs[need.library], need)
+			worst[kind] = max(worst[kind], v)
+			needs[kind] = append(needs[kind], need)
 		}
 	}
-	for _, lib := range slices.Sorted(maps.Keys(needs)) {
-		list := needs[lib]
-		slices.SortFunc(list, func(a, b symbolNeed) int { return compareVersions(b.version, a.version) })
+	for _, kind := range sortedKeys(needs) {
+		list := needs[kind]
+		slices.SortStableFunc(list, func(a, b symbolNeed) int { return compareVersions(b.version, a.version) })
 		severity := config.Error
-		if !loaded || worst[lib] == perhaps {
+		if !loaded || worst[kind] == perhaps {
 			severity = config.Warning
 		}
-		has := c.whatIsThere(lib, where, list[0], worst[lib])
-		c.add(f, severity, "symbol-version", list[0].version+lib, buildHint, func() string {
+		has := c.whatIsThere(where, list[0], worst[kind])
+		c.add(f, severity, "symbol-version", list[0].version+list[0].library, buildHint, func() string {
 			return "needs " + needsOf(f, list) + "; " + has
 		})
 	}
 }
 
 // whatIsThere says what the needed version is compared with.
-func (c *nativeCheck) whatIsThere(lib string, where map[string]seenFile, need symbolNeed, v verdict) string {
-	if g, bundled := where[lib]; bundled {
+func (c *nativeCheck) whatIsThere(where map[string]seenFile, need symbolNeed, v verdict) string {
+	if g, bundled := where[need.library]; bundled {
 		return "the bundle's " + strings.TrimPrefix(g.at, "/var/task/") + " does not have it"
 	}
 	has := fmt.Sprintf("%s has glibc %s", c.target.name, c.target.cap(need.version))
 	if !strings.HasPrefix(need.version, "GLIBC_") {
+		lib, _, _ := strings.Cut(need.library, ".so")
 		prefix := need.version[:strings.IndexByte(need.version, '_')+1]
-		has = fmt.Sprintf("%s has %s up to %s%s", c.target.name, strings.TrimSuffix(lib[:max(strings.Index(lib, ".so"), 0)], "."), prefix, c.target.cap(need.version))
+		has = fmt.Sprintf("%s has %s up to %s%s", c.target.name, lib, prefix, c.target.cap(need.version))
 	}
 	if v == perhaps {
 		has = fmt.Sprintf("%s has it only in versions of the runtime that are newer than spring 2025", c.target.name)
@@ -349,21 +355,24 @@ func compareVersions(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// needsOf names versions with some of their symbols: "GLIBC_2.38 (strlcat, strlcpy)".
+// needsOf names versions with some of their symbols: "GLIBC_2.38 (strlcat, strlcpy)". The list is sorted.
 func needsOf(f seenFile, list []symbolNeed) string {
-	var out []string
-	for _, need := range list[:min(len(list), 3)] {
-		text := need.version
-		if names := symbolsOf(f.tree.path(f.name), need); len(names) > 0 {
-			text += " (" + some(names, 3) + ")"
+	symbols := map[string][]string{}
+	var versions []string
+	for _, need := range list {
+		if len(versions) == 0 || versions[len(versions)-1] != need.version {
+			versions = append(versions, need.version)
 		}
-		out = append(out, text)
+		if len(versions) <= 3 {
+			symbols[need.version] = append(symbols[need.version], symbolsOf(f.tree.path(f.name), need)...)
+		}
 	}
-	text := strings.Join(out, ", ")
-	if more := len(list) - len(out); more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
+	for i, v := range versions {
+		if names := symbols[v]; len(names) > 0 {
+			versions[i] += " (" + some(names, 3) + ")"
+		}
 	}
-	return text
+	return some(versions, 3)
 }
 
 // some joins the first of a list, and says how many more there are.

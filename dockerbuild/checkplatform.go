@@ -34,28 +34,33 @@ func platformKey(name string) (key string, worded bool) {
 	return strings.Trim(strings.NewReplacer("-", "", "_", "", ".", "", "//", "/").Replace(key), "/"), worded
 }
 
-// alternatives are the files of one bundle that fit, by their keys and their folders' keys.
-type alternatives struct{ files, dirs map[string]bool }
+// alternatives are what of one bundle fits: keys of files and of their folders, and packages that have an add-on.
+type alternatives struct{ files, dirs, packages map[string]bool }
 
 // alternativesOf collects what fits.
 func alternativesOf(files []seenFile, fits func(seenFile) bool) alternatives {
-	a := alternatives{map[string]bool{}, map[string]bool{}}
+	a := alternatives{map[string]bool{}, map[string]bool{}, map[string]bool{}}
 	for _, f := range files {
 		if fits(f) {
 			key, _ := platformKey(f.at)
 			a.files[key] = true
 			dir, _ := platformKey(path.Dir(f.at))
 			a.dirs[dir] = true
+			if strings.HasSuffix(f.name, ".node") {
+				a.packages[f.tree.packageOf(f.name)] = true
+			}
 		}
 	}
 	return a
 }
 
-// has says whether some file that fits stands in for one that does not.
+// has says whether some file that fits stands in for one that does not. An add-on that was compiled on installation lies elsewhere than the package's
+// prebuilt ones (build/Release), and is preferred to them.
 func (a alternatives) has(f seenFile) bool {
-	key, _ := platformKey(f.at)
-	dir, worded := platformKey(path.Dir(f.at))
-	return a.files[key] || worded && a.dirs[dir]
+	key, worded := platformKey(f.at)
+	dir, wordedDir := platformKey(path.Dir(f.at))
+	pkg := f.tree.packageOf(f.name)
+	return a.files[key] || wordedDir && a.dirs[dir] || worded && pkg != "" && strings.HasSuffix(f.name, ".node") && a.packages[pkg]
 }
 
 // platform says what a native file is made for, in words.

@@ -51,6 +51,19 @@ func TestNodePlatforms(t *testing.T) {
 		"node_modules/@img/sharp-darwin-arm64, node_modules/@img/sharp-libvips-darwin-arm64")
 }
 
+// Of prebuilt add-ons none of which fits one is named; what was compiled on installation is taken in their place.
+func TestPrebuilds(t *testing.T) {
+	c := newChecked(t, "nodejs22.x", "index.handler").write("index.js", "exports.handler = 1")
+	for _, dir := range []string{"darwin-arm64", "darwin-x64", "win32-x64"} {
+		c.write("node_modules/ws/prebuilds/"+dir+"/ws.node", machO)
+	}
+	c.want("error wrong-platform node_modules/ws/prebuilds/darwin-arm64/ws.node: is made for macOS on arm64, the function runs on Linux on ARCH (2 more files of node_modules/ws, too)")
+	c.write("node_modules/ws/fallback.js", "")
+	c.want("warning wrong-platform node_modules/ws/prebuilds/darwin-arm64/ws.node: is made for macOS on arm64, the function runs on Linux on ARCH (2 more files of node_modules/ws, too)")
+	c.elf("node_modules/ws/build/Release/ws.node", nil, nil, shared()...)
+	c.want()
+}
+
 func TestNodeABI(t *testing.T) {
 	c := newChecked(t, "nodejs22.x", "index.handler").write("index.js", "exports.handler = 1")
 	addOn := func(name, export string) {
@@ -79,7 +92,7 @@ func TestNodeLibstdcxx(t *testing.T) {
 	libcxx := c.library("libstdc++.so.6", map[string]string{"GLIBCXX_3.4.34": "newest"})
 	copyInto(t, libcxx, filepath.Join(c.code, "libstdc++.so.6"))
 	c.elf("a.node", []string{libcxx}, []string{"newest"}, shared("-Wl,-rpath,$ORIGIN", "-Wl,--disable-new-dtags")...)
-	c.want("error symbol-version a.node: needs GLIBCXX_3.4.34 (newest); Amazon Linux 2023 has libstdc++ up to GLIBCXX_3.4.29")
+	c.want("error symbol-version a.node: needs GLIBCXX_3.4.34 (newest); Amazon Linux 2023 has libstdc++ up to GLIBCXX_3.4.33")
 }
 
 func TestPythonABI(t *testing.T) {

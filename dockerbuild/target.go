@@ -120,12 +120,13 @@ func (os *baseOS) symbolVersion(name string) verdict {
 	return lacks
 }
 
-// cap is the highest version of a symbol version's kind, as in "2.34".
+// cap is the highest version of a symbol version's kind that any version of the system has, as in "2.34".
 func (os *baseOS) cap(name string) string {
-	if strings.HasPrefix(name, "GLIBC_") {
-		return os.caps["GLIBC_"].String()
+	kind := name[:strings.IndexByte(name, '_')+1]
+	if v, more := os.newer[kind]; more {
+		return v.String()
 	}
-	return os.caps[name[:strings.IndexByte(name, '_')+1]].String()
+	return os.caps[kind].String()
 }
 
 // library judges a needed library.
