@@ -89,5 +89,7 @@ func (t *template) containers() containers {
 		return containers{network: t.opts.Network}
 	}
 	sc := t.in("Metadata.Emulate", nil)
-	return open(sc, t.eval(f.value, sc), f.key, "template Metadata.Emulate", literal).nested("container").containers(t.opts)
+	e := open(sc, t.eval(f.value, sc), f.key, "template Metadata.Emulate", literal)
+	t.project.ColdStarts = e.coldStarts()
+	return e.nested("container").containers(t.opts)
 }

@@ -183,6 +183,9 @@ func (r *functionReader) retries(p *props) {
 		n := p.integer("MaximumRetryAttempts", 2, 0, 2)
 		r.f.MaximumRetryAttempts = &n
 	}
+	if p != nil && p.has("MaximumEventAgeInSeconds") {
+		r.f.MaximumEventAge = time.Duration(p.integer("MaximumEventAgeInSeconds", 21600, 60, 21600)) * time.Second
+	}
 }
 
 // inline takes the text of the one source file of a function.

@@ -66,6 +66,7 @@ func (t *template) read(r *resource, layers map[string]string) *functionReader {
 	}
 	if e := m.nested("Emulate"); e != nil {
 		fr.where(e)
+		f.Warm = e.warm()
 	}
 	return fr
 }
@@ -272,6 +273,9 @@ func (t *template) lambdaAlias(r *resource) {
 	}
 	fr := &functionReader{props: p, project: t.project, f: f}
 	fr.alias("Name")
+	if c := p.nested("ProvisionedConcurrencyConfig"); c != nil {
+		f.ProvisionedConcurrency = c.integer("ProvisionedConcurrentExecutions", 0, 1, unbounded)
+	}
 }
 
 func (t *template) lambdaURL(r *resource) {

@@ -30,6 +30,7 @@ import (
 //	      $default: {function: hello, payload: "1.0"}
 //	container: {network: own}       # what concerns containers, for all functions
 //	limits: {concurrency: 100}      # the account's
+//	coldStarts: aws                 # as long as AWS's
 //	watch: {ignore: ["data/**"]}
 //	idleTimeout: 10m
 type nativeFile struct {
@@ -77,9 +78,15 @@ func (n *nativeFile) eachIn(section string, f func(*field)) {
 func (n *nativeFile) settings(opts Options) {
 	n.containers = n.root.nestedIn("container").containers(opts)
 	n.shared = n.root.variables("environment")
+	n.project.ColdStarts = n.root.coldStarts()
 	n.project.IdleTimeout = n.root.duration("idleTimeout", 0, time.Millisecond, 24*time.Hour)
 	if l := n.root.nestedIn("limits"); l != nil {
 		n.project.AccountConcurrency = l.integer("concurrency", 0, 1, 1_000_000)
+		n.project.StartBurst = l.integer("startBurst", 0, 1, 1_000_000)
+		n.project.StartsPerSecond = l.integer("startsPerSecond", 0, 1, 1_000_000)
+		if n.project.RequestRate = l.integer("requestRate", 0, 0, 1_000_000); l.has("requestRate") && n.project.RequestRate == 0 {
+			n.project.RequestRate = -1 // no such quota
+		}
 	}
 	if w := n.root.nestedIn("watch"); w != nil {
 		n.project.Ignore = w.texts("ignore")
@@ -254,7 +261,10 @@ func (r *functionReader) nativeLimits() {
 	r.limits("memory", "", "reservedConcurrency")
 	f.Timeout = r.duration("timeout", defaultTimeout*time.Second, time.Second, maxTimeout*time.Second)
 	f.EphemeralStorageMB = r.integer("ephemeralStorage", defaultStorageMB, defaultStorageMB, maxStorageMB)
-	f.ProvisionedConcurrency = r.integer("provisionedConcurrency", 0, 1, unbounded)
+	if f.ProvisionedConcurrency = r.integer("provisionedConcurrency", 0, 1, unbounded); f.ProvisionedConcurrency > 0 && !r.has("alias") {
+		r.errorf(r.key("provisionedConcurrency"), "missing-property", "alias: live", "provisionedConcurrency needs an alias")
+	}
+	f.Warm = r.warm()
 	if r.has("retries") {
 		n := r.integer("retries", 2, 0, 2)
 		f.MaximumRetryAttempts = &n

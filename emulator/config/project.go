@@ -25,6 +25,12 @@ type Project struct {
 	Ignore []string
 	// IdleTimeout is how long an idle environment lives; 0 means 10 minutes.
 	IdleTimeout time.Duration
+	// RequestRate is how many requests per second each unit of concurrency allows; 0 means AWS's 10, a negative number no such quota.
+	RequestRate int
+	// StartBurst and StartsPerSecond are each function's scaling rate, in new environments; 0 means AWS's 1,000 and 100.
+	StartBurst, StartsPerSecond int
+	// ColdStarts is "" where cold starts take what they take here, "aws" where they are to take what AWS's do.
+	ColdStarts string
 }
 
 // Function is one Lambda function.
@@ -57,14 +63,18 @@ type Function struct {
 	Layers []string
 	// ReservedConcurrency is nil where the function has no reservation; 0 throttles everything.
 	ReservedConcurrency *int
-	// ProvisionedConcurrency of Alias; read, not emulated yet.
+	// ProvisionedConcurrency of Alias; 0 is none.
 	ProvisionedConcurrency int
+	// Warm pings the function, to keep environments warm; nil where nobody does.
+	Warm *Warm
 	// Alias is SAM's AutoPublishAlias: it makes version 1 and this alias of it.
 	Alias string
 	// URL is the function's Function URL; nil where it has none. Read, not served yet.
 	URL *FunctionURL
 	// MaximumRetryAttempts of an Event invocation, 0..2; nil means 2.
 	MaximumRetryAttempts *int
+	// MaximumEventAge of an Event invocation, 60 s to 6 h; 0 means 6 h.
+	MaximumEventAge time.Duration
 	// Logging is the function's LoggingConfig.
 	Logging Logging
 	// Tracing is "Active" or "PassThrough".
@@ -79,6 +89,16 @@ type Function struct {
 	Tags map[string]string
 	// Broken holds the errors of this function that --lenient turned into warnings: it is listed, and answers with them.
 	Broken []Diagnostic
+}
+
+// Warm is a warmer: every so often it sends Concurrency pings.
+type Warm struct {
+	Every       time.Duration
+	Concurrency int
+	// Sequential sends a ping when the last one was answered; otherwise they overlap, and each finds an environment of its own.
+	Sequential bool
+	// Payload is the ping's event; "" means {"warmer":true,"concurrency":1}.
+	Payload string
 }
 
 // Image is a container image function's image: one that exists, or one to build.

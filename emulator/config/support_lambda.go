@@ -5,7 +5,7 @@ var serverlessTypes = []typeRow{
 	{
 		typ: "AWS::Serverless::Function",
 		served: `Architectures AutoPublishAlias CodeUri Description Environment EphemeralStorage EventInvokeConfig Events FunctionName Handler ImageConfig ImageUri InlineCode
-			Layers LoggingConfig MemorySize PackageType ReservedConcurrentExecutions Runtime Timeout`,
+			Layers LoggingConfig MemorySize PackageType ProvisionedConcurrencyConfig ReservedConcurrentExecutions Runtime Timeout`,
 		ignored: `AssumeRolePolicyDocument AutoPublishAliasAllProperties AutoPublishCodeSha256 CodeSigningConfigArn DeploymentPreference
 			KmsKeyArn PermissionsBoundary Policies PropagateTags RecursiveLoop Role RolePath RuntimeManagementConfig SourceKMSKeyArn Tags
 			VersionDeletionPolicy VersionDescription VpcConfig`,
@@ -16,7 +16,6 @@ var serverlessTypes = []typeRow{
 			{name: "FileSystemConfigs", note: "nothing is mounted"},
 			{name: "FunctionScalingConfig"},
 			{name: "FunctionUrlConfig", note: "the function has no URL"},
-			{name: "ProvisionedConcurrencyConfig", note: "all environments start on demand"},
 			{name: "PublishToLatestPublished"},
 			{name: "RuntimeConfig"},
 			{name: "SnapStart", note: "environments start without a snapshot", unless: "None"},
@@ -31,19 +30,19 @@ var serverlessTypes = []typeRow{
 	{typ: "AWS::Serverless::Function.EphemeralStorage", served: "Size"},
 	{
 		typ:    "AWS::Serverless::Function.EventInvokeConfig",
-		served: "MaximumRetryAttempts",
+		served: "MaximumEventAgeInSeconds MaximumRetryAttempts",
 		notYet: []noted{
 			{name: "DestinationConfig", note: "results go nowhere"},
-			{name: "MaximumEventAgeInSeconds", note: "events do not age"},
 		},
 	},
 	{typ: "AWS::Serverless::Function.ImageConfig", served: imageConfig},
 	loggingRow("AWS::Serverless::Function.LoggingConfig"),
 	metadataRow("AWS::Serverless::Function Metadata"),
-	{typ: "AWS::Serverless::Function Metadata.Emulate", served: "container executor"},
+	{typ: "AWS::Serverless::Function Metadata.Emulate", served: "container executor warm"},
 	{typ: "AWS::Serverless::Function Metadata.Emulate.container", served: functionContainer},
+	{typ: "AWS::Serverless::Function Metadata.Emulate.warm", served: warmer},
 	{typ: "template Metadata", called: "Metadata", served: "Emulate", open: true},
-	{typ: "template Metadata.Emulate", served: "container"},
+	{typ: "template Metadata.Emulate", served: "coldStarts container"},
 	{typ: "template Metadata.Emulate.container", served: projectContainer},
 	{typ: "AWS::Serverless::Function.ProvisionedConcurrencyConfig", served: "ProvisionedConcurrentExecutions"},
 	{typ: "AWS::Serverless::Function.FunctionUrlConfig", served: "AuthType Cors InvokeMode"},
@@ -94,8 +93,9 @@ var lambdaTypes = []typeRow{
 	{typ: "AWS::Lambda::Function.ImageConfig", served: imageConfig},
 	loggingRow("AWS::Lambda::Function.LoggingConfig"),
 	metadataRow("AWS::Lambda::Function Metadata"),
-	{typ: "AWS::Lambda::Function Metadata.Emulate", served: "container executor"},
+	{typ: "AWS::Lambda::Function Metadata.Emulate", served: "container executor warm"},
 	{typ: "AWS::Lambda::Function Metadata.Emulate.container", served: functionContainer},
+	{typ: "AWS::Lambda::Function Metadata.Emulate.warm", served: warmer},
 	{
 		typ:     "AWS::Lambda::LayerVersion",
 		served:  "Content LayerName",
@@ -109,13 +109,13 @@ var lambdaTypes = []typeRow{
 	},
 	{
 		typ:     "AWS::Lambda::Alias",
-		served:  "FunctionName FunctionVersion Name",
+		served:  "FunctionName FunctionVersion Name ProvisionedConcurrencyConfig",
 		ignored: "Description",
 		notYet: []noted{
-			{name: "ProvisionedConcurrencyConfig", note: "all environments start on demand"},
 			{name: "RoutingConfig", note: "all requests go to one version"},
 		},
 	},
+	{typ: "AWS::Lambda::Alias.ProvisionedConcurrencyConfig", served: "ProvisionedConcurrentExecutions"},
 	{
 		typ:    "AWS::Lambda::Url",
 		class:  NotEmulated,
@@ -132,11 +132,10 @@ var lambdaTypes = []typeRow{
 	{typ: "AWS::Lambda::EventSourceMapping", class: NotEmulated, note: "the function is not invoked by it", open: true},
 	{
 		typ:     "AWS::Lambda::EventInvokeConfig",
-		served:  "FunctionName MaximumRetryAttempts",
+		served:  "FunctionName MaximumEventAgeInSeconds MaximumRetryAttempts",
 		ignored: "Qualifier",
 		notYet: []noted{
 			{name: "DestinationConfig", note: "results go nowhere"},
-			{name: "MaximumEventAgeInSeconds", note: "events do not age"},
 		},
 	},
 	{typ: "AWS::Lambda::WebFunction", class: Refused, open: true},
