@@ -174,5 +174,5 @@ func (j *job) safe(ctx context.Context, a *Artifact) error {
 	if len(words) == 0 {
 		return nil
 	}
-	return j.fail("build on this machine", strings.Join(words, "\n"), "Build in a container: without --host.", nil)
+	return j.fail("build on this machine", strings.Join(words, "\n"), "Build in a container: without --build-host.", nil)
 }

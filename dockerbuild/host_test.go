@@ -56,7 +56,7 @@ int main(void) { return newest(); }
 	fn := f.boxed("provided.al2023", "bootstrap", "fn")
 	fn.Code.BuildMethod = "makefile"
 	e := f.fails(fn)
-	contains(t, e.Error(), "build on this machine of function fn failed:\n", "bootstrap: ", "GLIBC_2.39", "Build in a container: without --host.")
+	contains(t, e.Error(), "build on this machine of function fn failed:\n", "bootstrap: ", "GLIBC_2.39", "Build in a container: without --build-host.")
 }
 
 func TestHostNode(t *testing.T) {

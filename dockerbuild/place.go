@@ -144,9 +144,9 @@ func (j *job) engineFailed(step string, err error) error {
 	if errors.As(err, &failed) {
 		switch failed.Kind {
 		case docker.ImageMissing, docker.NotPullable, docker.WrongPlatform:
-			e.Hint = "The build needs this image. Name another by container.buildImage, or build on this machine: --host."
+			e.Hint = "The build needs this image. Name another by container.buildImage, or build on this machine: --build-host."
 		case docker.Absent, docker.Stopped, docker.NoPermission, docker.TooOld:
-			e.Hint, e.Missing = "Or build on this machine: --host.", "container engine"
+			e.Hint, e.Missing = "Or build on this machine: --build-host.", "container engine"
 		}
 	}
 	return e
@@ -161,7 +161,7 @@ func isEngineError(err error) bool {
 // missingTool is the failure of a tool that is not there: on this machine, or in the build image.
 func (j *job) missingTool(step, tool, mend string, err error) error {
 	if j.image != nil {
-		return j.fail(step, tool+" is not in the build image "+j.buildImage(), "Name an image that has "+tool+" by container.buildImage, or build on this machine: --host.", err)
+		return j.fail(step, tool+" is not in the build image "+j.buildImage(), "Name an image that has "+tool+" by container.buildImage, or build on this machine: --build-host.", err)
 	}
 	e := j.fail(step, tool+" is not installed, or not on PATH", mend, err)
 	e.Missing = tool

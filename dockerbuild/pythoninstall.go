@@ -124,7 +124,7 @@ func (j *job) pythonFailed(err error, py *python) error {
 		case strings.Contains(failed.Output, "No module named pip"):
 			failed.Hint, failed.Missing = "Install pip: "+py.path+" -m ensurepip", "pip"
 		case j.lambda && !j.inContainer():
-			failed.Hint = "On this machine only ready-made wheels can be installed for Lambda: build in a container, without --host, what has none."
+			failed.Hint = "On this machine only ready-made wheels can be installed for Lambda: build in a container, without --build-host, what has none."
 		case j.lambda:
 			failed.Hint = "Mend the requirements."
 		default:

@@ -212,7 +212,7 @@ func (j *job) cargoFailed(err error, dir string) error {
 	case strings.TrimSpace(failed.Output) == notHere:
 		return j.missingTool(failed.Step, "cargo", cargoMissing, failed.Err)
 	case strings.Contains(failed.Output, "can't find crate for") && strings.Contains(failed.Output, "musl"):
-		failed.Hint = "Run: rustup target add " + j.machine() + "-unknown-linux-musl; or build in a container, without --host."
+		failed.Hint = "Run: rustup target add " + j.machine() + "-unknown-linux-musl; or build in a container, without --build-host."
 	case strings.Contains(failed.Output, "--locked"):
 		failed.Hint = "Run: cargo update --workspace"
 	}

@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
+	"time"
 
 	"example.com/emulate/emulator/config"
 	"example.com/emulate/emulator/docker"
@@ -53,7 +55,7 @@ func (e *Emulator) newExecutors() *executors {
 	notice := func(line string) { e.notice(line) }
 	return &executors{
 		asked: e.o.Executor, chosen: map[*config.Function]choice{},
-		process: sandbox.NewProcess(sandbox.ProcessOptions{CacheDir: e.o.CacheDir}),
+		process: sandbox.NewProcess(sandbox.ProcessOptions{CacheDir: e.o.CacheDir, NoCPULimit: e.o.NoCPULimit}),
 		container: sandbox.NewContainer(sandbox.ContainerOptions{
 			CacheDir: e.o.CacheDir, Spares: spares, Forward: e.aws.listener.Addr().String(), Notice: notice, Progress: e.pulling,
 			Connect: func(ctx context.Context) (*docker.Engine, error) { return docker.Connect(ctx, docker.Options{}) },
@@ -85,6 +87,40 @@ func (x *executors) limits() []string {
 		out = append(out, x.container.Limits()...)
 	}
 	return out
+}
+
+// engineEvery is how often an engine that was not there is looked for.
+const engineEvery = 2 * time.Second
+
+// awaitEngine builds a function again once there is a container engine, whose absence made its build fail.
+func (e *Emulator) awaitEngine(f *config.Function, number int) {
+	tick := time.NewTicker(engineEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-e.ctx.Done():
+			return
+		}
+		e.mu.Lock()
+		s := e.sources[f.Name]
+		current := s != nil && s.build == number
+		e.mu.Unlock()
+		if !current {
+			return
+		}
+		if !engineMissing(e.run.container.Check(f)) {
+			since := time.Now()
+			if changed, failed := await(e.ctx, e.build([]*config.Function{f})); failed == nil && changed != nil {
+				e.reloaded(since, changed)
+			}
+			return
+		}
+	}
+}
+
+func engineMissing(list []config.Diagnostic) bool {
+	return slices.ContainsFunc(list, func(d config.Diagnostic) bool { return d.Code == "no-container-engine" })
 }
 
 func (x *executors) close(ctx context.Context) error {

@@ -216,6 +216,9 @@ func (e *Emulator) buildOne(f *config.Function, number int) built {
 		}
 		e.lambda.BuildFailed(f, err)
 		var broken *brokenError
+		if errors.As(err, &broken) && engineMissing(broken.list) {
+			e.builds.Go(func() { e.awaitEngine(f, number) })
+		}
 		if errors.As(err, &broken) && len(f.Broken) > 0 { // told with the configuration, and served so because --lenient asks for it
 			return built{function: f.Name}
 		}

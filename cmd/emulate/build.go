@@ -40,6 +40,8 @@ change is not built again. The folders are in a cache; --output copies them.`,
 	fl.SortFlags = false
 	fl.StringVarP(&b.Output, "output", "o", "", "`DIR` that gets each function's folder, by its logical id")
 	fl.BoolVar(&b.Host, "host", false, "build with this machine's tools")
+	fl.BoolVar(&b.Host, "build-host", false, "the same under the name that serve has for it")
+	_ = fl.MarkHidden("build-host") // it exists: it was added just above
 	fl.StringVar(&path, "path", "", "project folder or configuration `FILE` (default: the current folder)")
 	f.addConfiguration(fl)
 	f.addOutput(fl)

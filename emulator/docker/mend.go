@@ -13,7 +13,7 @@ import (
 const (
 	mendAbsent = "Install Docker (https://docs.docker.com/engine/install) or podman, or name an engine by DOCKER_HOST. " + mendWithout
 	// mendWithout is the way around all containers.
-	mendWithout = "Or do without containers: `--executor process` runs functions as plain processes, `--host` builds on this machine."
+	mendWithout = "Or do without containers: `--executor process` runs functions as plain processes, `--build-host` builds with its tools."
 	mendDisk    = "`docker system df` shows what fills the engine's disk, `docker system prune` removes what nobody uses, `emulate clean` what emulators left behind."
 	mendImage   = "Or name an image that you have: `container: {image: NAME}` for what a function runs in, `buildImage: NAME` for what it is built in."
 )
