@@ -123,6 +123,9 @@ func (c *Container) Start(ctx context.Context, spec lambda.Spec) (lambda.Instanc
 func (c *Container) start(ctx context.Context, spec lambda.Spec) (*contained, error) {
 	c.launching.Add(1)
 	defer c.launching.Add(-1)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(c.work, func() { cancel(errContainersClosed) })()
 	var in *contained
 	err := c.patiently(ctx, func() error {
 		w, err := c.open(ctx, spec.Function, spec.Code)

@@ -232,7 +232,9 @@ func (in *contained) LimitCPU() error {
 	in.b.mu.Lock()
 	in.b.limited = true
 	in.b.mu.Unlock()
-	if err := in.b.limitCPU(context.Background(), cpuQuota(in.spec.Function.MemoryMB)); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	if err := in.b.limitCPU(ctx, cpuQuota(in.spec.Function.MemoryMB)); err != nil {
 		return fmt.Errorf("limit the CPU of environment %s: %w", in.spec.Environment, err)
 	}
 	return nil

@@ -13,7 +13,8 @@
 //	local.go    hands over the listening sockets, and gets the pipe that is the runtime's output: nothing is relayed
 //	stream.go   relays connections and output as channels of one Mux (mux.go), with a window each
 //
-// The end of the link is the end of the emulator, or that of the environment: the init exits, and the kernel ends all that is left in the container.
+// The end of the link is the end of the emulator, as an order to end is that of the environment: the init kills all that is left in the container,
+// empties /tmp and exits.
 //
 // The wire (wire.go) and the Mux are used by the emulator's side too. Nothing but the standard library is imported, so that the program can be
 // built from these sources alone, and little of it: the program's private memory counts against the function's.

@@ -2,6 +2,7 @@ package inside
 
 import (
 	"io/fs"
+	"os"
 	"path/filepath"
 )
 
@@ -24,4 +25,18 @@ func FolderSize(dir string) (size int64) {
 		return nil
 	})
 	return size
+}
+
+// Empty removes all that is in dir, which stays. Folders without permissions are opened first.
+func Empty(dir string) {
+	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if path != dir && d != nil && d.IsDir() && err == nil {
+			os.Chmod(path, 0o700) // what cannot be is not ours
+		}
+		return nil
+	})
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		os.RemoveAll(filepath.Join(dir, e.Name()))
+	}
 }

@@ -28,6 +28,7 @@ func runLocal(socket, token string, l *listeners) error {
 		defer mu.Unlock()
 		send(conn, report, nil) // a link that is broken ends the init
 	}}
+	defer r.end()
 	return obey(conn, r)
 }
 

@@ -104,3 +104,21 @@ func TestFolderSize(t *testing.T) {
 		t.Errorf("got %d", got)
 	}
 }
+
+func TestEmpty(t *testing.T) {
+	dir := t.TempDir()
+	closed := filepath.Join(dir, "sub", "closed")
+	if err := os.MkdirAll(closed, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(closed, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(closed, 0); err != nil {
+		t.Fatal(err)
+	}
+	Empty(dir)
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}

@@ -126,7 +126,7 @@ func (r *runner) terminate() {
 	}
 }
 
-// end kills every process and waits until nothing is left.
+// end kills every process, waits until nothing is left, and empties /tmp: its files are this user's, and the emulator's user may not remove them.
 func (r *runner) end() {
 	r.kill()
 	r.mu.Lock()
@@ -134,6 +134,7 @@ func (r *runner) end() {
 	r.mu.Unlock()
 	if reaped != nil {
 		<-reaped
+		Empty("/tmp")
 	}
 }
 

@@ -35,6 +35,7 @@ func runStream(l *listeners) error {
 	if err := s.send(l.hello); err != nil {
 		return fmt.Errorf("say hello: %w", err)
 	}
+	defer r.end()
 	ended := make(chan error, 1)
 	go func() { ended <- m.Run() }()
 	for {
