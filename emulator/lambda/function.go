@@ -16,6 +16,7 @@ type Function struct {
 	cfg    *config.Function // the newest that is known, even where its build has failed
 	counts Stats
 	ended  time.Time // when its last invocation did
+	warmer *warmer
 	// started environments: their number is what is drawn by.
 	started uint64
 
@@ -94,6 +95,7 @@ func (s *Service) SetCode(cfg *config.Function, code Code) bool {
 	acts = append(acts, s.install(f, 0, newCfg, newCode)...)
 	acts = append(acts, s.autoPublish(f, cfg, code)...)
 	acts = append(acts, s.provisionByFile(f, cfg)...)
+	s.warm(f, cfg)
 	f.settle(nil)
 	s.mu.Unlock()
 	s.do(acts)
@@ -152,6 +154,7 @@ func (s *Service) Remove(name string) {
 	f.removed = true
 	f.settle(s.notFound(name, latest))
 	f.update = nil
+	s.warm(f, nil)
 	acts := s.decide(s.fleet.Remove(s.now(), f.id, s.out[:0]))
 	s.mu.Unlock()
 	s.do(acts)
@@ -162,7 +165,7 @@ func sameConfig(a, b *config.Function) bool {
 	x, y := *a, *b
 	for _, f := range []*config.Function{&x, &y} {
 		f.At, f.ReservedConcurrency, f.Tags, f.Broken, f.URL, f.Description = config.Position{}, nil, nil, nil, nil, ""
-		f.Alias, f.ProvisionedConcurrency, f.MaximumRetryAttempts = "", 0, nil
+		f.Alias, f.ProvisionedConcurrency, f.MaximumRetryAttempts, f.MaximumEventAge, f.Warm = "", 0, nil, 0, nil
 		f.Code.Dir = "" // its digest is compared
 	}
 	return reflect.DeepEqual(x, y)

@@ -90,22 +90,32 @@ func (s *Service) newRequest(f *Function, pool fleet.Pool, inv *Invocation) *req
 	return r
 }
 
-// place asks the fleet where the request goes, and carries that out.
-func (s *Service) place(r *request) {
+// place asks the fleet where requests go, and carries that out. Several are placed in one moment: none can take the environment of another.
+func (s *Service) place(rs ...*request) {
 	s.mu.Lock()
+	var acts []action
+	for _, r := range rs {
+		if more := s.placeLocked(r); acts == nil {
+			acts = more
+		} else {
+			acts = append(acts, more...)
+		}
+	}
+	s.mu.Unlock()
+	s.do(acts)
+}
+
+func (s *Service) placeLocked(r *request) []action {
 	if s.closing || r.fn.removed {
-		s.mu.Unlock()
 		r.err = errClosing
 		r.end()
-		return
+		return nil
 	}
 	r.id = s.registerLocked(r)
 	if !r.again {
 		r.fn.counts.Invocations++
 	}
-	acts := s.decide(s.fleet.Invoke(s.now(), r.fn.id, r.pool, r.id, s.out[:0]))
-	s.mu.Unlock()
-	s.do(acts)
+	return s.decide(s.fleet.Invoke(s.now(), r.fn.id, r.pool, r.id, s.out[:0]))
 }
 
 func (s *Service) registerLocked(r *request) fleet.ReqID {

@@ -109,6 +109,9 @@ func (q *queue) rules(inv *Invocation) (retries int, age time.Duration, zero boo
 		return retries, age, false
 	}
 	setIf(&retries, f.cfg.MaximumRetryAttempts)
+	if a := f.cfg.MaximumEventAge; a > 0 {
+		age = a
+	}
 	if c := f.async[cmp.Or(inv.Qualifier, latest)]; c != nil {
 		setIf(&retries, c.MaximumRetryAttempts)
 		setIf(&age, c.MaximumEventAge)

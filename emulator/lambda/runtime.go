@@ -52,6 +52,7 @@ func (e *Environment) assign(r *request, cold bool) {
 		r.initTime, e.initTime = e.initTime, 0
 	}
 	e.cur, e.bound = r, nil
+	r.result.Environment = e.name
 	e.idleSince.Store(0)
 	r.handover.Store(handing)
 	e.truncated = false

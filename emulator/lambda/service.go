@@ -169,6 +169,7 @@ func (s *Service) Close(ctx context.Context) error {
 		s.closing = true
 		acts := s.decide(s.fleet.Close(s.now(), s.out[:0]))
 		for _, f := range s.functions {
+			s.warm(f, nil)
 			f.settle(errClosing)
 		}
 		s.mu.Unlock()
@@ -215,6 +216,8 @@ type Stats struct {
 	Spills uint64
 	// Provisioned is the concurrency that is provisioned in all versions.
 	Provisioned int
+	// Warm counts the rounds of the function's warmer.
+	Warm Warmed
 	// WaitedForMachine is the time that starts of this function waited for this machine.
 	WaitedForMachine time.Duration
 }

@@ -41,6 +41,8 @@ type Result struct {
 	LogTail []byte
 	// Cold says that this invocation had to wait for an INIT.
 	Cold bool
+	// Environment is the log stream of the environment that served it, "" where none did.
+	Environment string
 }
 
 // Executor starts execution environments: as processes, or in containers.
