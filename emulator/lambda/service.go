@@ -54,7 +54,7 @@ type Options struct {
 const (
 	initTimeout  = 10 * time.Second
 	freezeAfter  = 5 * time.Millisecond
-	freedGrace   = 10 * time.Millisecond  // see fleet.Options.Grace
+	freedGrace   = 40 * time.Millisecond  // see fleet.Options.Grace; two windows of a CPU quota, which may hold up the poll
 	slotHeldFor  = 250 * time.Millisecond // how long an INIT may hold its start slot
 	eventMaxAge  = 6 * time.Hour          // spec lambda.md §9
 	maxTail      = 4096                   // bytes of X-Amz-Log-Result (spec lambda.md §4.3)
