@@ -139,7 +139,9 @@ func newRoot(s streams) *cobra.Command {
 
   emulate serve              serve the project in the current folder
   emulate invoke FUNCTION    invoke a function of a running emulate serve
-  emulate exec -- CMD        run a command, such as a test suite, against a project`,
+  emulate exec -- CMD        run a command, such as a test suite, against a project
+  emulate burst TARGET       send a load: cold starts, throttles, percentiles, cost
+  emulate simulate FILE      the same in virtual time, for loads that no laptop can run`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          unknownCommand,
@@ -148,10 +150,7 @@ func newRoot(s streams) *cobra.Command {
 		SuggestionsMinimumDistance: 2,
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newServe(s), newInvoke(s), newExec(s), newBuild(s), newCheck(s), newClean(s), newSimulate(s), newEventCommand(), newVersion(s))
-	for _, name := range []string{"burst"} {
-		root.AddCommand(notBuilt(name))
-	}
+	root.AddCommand(newServe(s), newInvoke(s), newCold(s), newExec(s), newBuild(s), newCheck(s), newClean(s), newBurst(s), newSimulate(s), newEventCommand(), newVersion(s))
 	return root
 }
 
@@ -185,14 +184,6 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 		hint = fmt.Sprintf(", did you mean %q?", near[0])
 	}
 	return usagef("unknown command %q%s (emulate --help lists them)", args[0], hint)
-}
-
-// notBuilt is a command that CONTRACT.md names and that is still to come.
-func notBuilt(name string) *cobra.Command {
-	return &cobra.Command{
-		Use: name, Hidden: true, DisableFlagParsing: true,
-		RunE: func(*cobra.Command, []string) error { return usagef("emulate %s is not built yet", name) },
-	}
 }
 
 func newVersion(s streams) *cobra.Command {

@@ -53,6 +53,12 @@ func Table(runs []Compared) string {
 	if len(runs) == 0 {
 		return ""
 	}
+	var b strings.Builder
+	writeTable(&b, comparedTable(runs))
+	return b.String()
+}
+
+func comparedTable(runs []Compared) [][]string {
 	var head []string
 	for _, s := range runs[0].Settings {
 		head = append(head, s.Name)
@@ -77,7 +83,5 @@ func Table(runs []Compared) string {
 			fmt.Sprintf("%.1f", r.Cold.P50), fmt.Sprintf("%.1f", r.Duration.P50), count(r.Throttled), count(r.Spillover),
 			fmt.Sprint(r.PeakEnvironments), fmt.Sprintf("$%.6f", r.Cost.Dollars), fmt.Sprintf("$%.2f", perMillion)))
 	}
-	var b strings.Builder
-	writeTable(&b, rows)
-	return b.String()
+	return rows
 }

@@ -1,5 +1,7 @@
 package burst
 
+import "fmt"
+
 // Prices in US dollars: the first tier of us-east-1, without the free tier, as https://aws.amazon.com/lambda/pricing lists them (2026). ARM is arm64.
 const (
 	PricePerRequest               = 0.20 / 1e6
@@ -46,4 +48,16 @@ type Cost struct {
 	Usage
 	Dollars float64 `json:"dollars"`
 	Prices  string  `json:"prices"`
+}
+
+// words leaves out what there is nothing of.
+func (c Cost) words() string {
+	out := fmt.Sprintf("$%.6f: %s requests, %.3f GB-s", c.Dollars, count(c.Requests), c.GBSeconds)
+	if c.InProvisioned > 0 {
+		out += fmt.Sprintf(", %.3f GB-s in provisioned", c.InProvisioned)
+	}
+	if c.Provisioned > 0 {
+		out += fmt.Sprintf(", %.3f GB-s provisioned", c.Provisioned)
+	}
+	return out + " (estimate)"
 }

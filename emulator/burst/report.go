@@ -151,6 +151,11 @@ func (t *Totals) write(b *strings.Builder, watched bool) {
 		t.writeWatched(line)
 	}
 	b.WriteString("\n")
+	writeTable(b, t.latencyTable())
+}
+
+// latencyTable has the distributions that have something in them.
+func (t *Totals) latencyTable() [][]string {
 	rows := [][]string{{"", "count", "min", "p50", "p90", "p95", "p99", "p99.9", "max"}}
 	for _, l := range []struct {
 		name string
@@ -164,7 +169,7 @@ func (t *Totals) write(b *strings.Builder, watched bool) {
 			rows = append(rows, row)
 		}
 	}
-	writeTable(b, rows)
+	return rows
 }
 
 // writeWatched shows what only the emulator knows.
@@ -177,8 +182,7 @@ func (t *Totals) writeWatched(line func(label, format string, args ...any)) {
 	if w := t.WaitedForMachine; w.Count > 0 {
 		line("Waited for", "this machine: %s starts, p50 %.0f ms, max %.0f ms", count(w.Count), w.P50, w.Max)
 	}
-	line("Cost", "$%.6f: %s requests, %.3f GB-s, %.3f GB-s in provisioned, %.3f GB-s provisioned (estimate)", t.Cost.Dollars,
-		count(t.Cost.Requests), t.Cost.GBSeconds, t.Cost.InProvisioned, t.Cost.Provisioned)
+	line("Cost", "%s", t.Cost.words())
 }
 
 func (w *WarmerReport) write(b *strings.Builder) {
