@@ -136,7 +136,7 @@ func buildInit(ctx context.Context, cacheDir, arch string) ([]byte, error) {
 	compiler, err := exec.LookPath("go")
 	if err != nil {
 		return nil, errors.New("build the containers' init: this emulate was built without one, and no go command is on PATH\n" +
-			"Install Go, or take a release of emulate (make emulate), which brings it.")
+			"Install Go, or take a release of emulate (make emulate), which brings it")
 	}
 	dir, err := os.MkdirTemp(cacheDir, "init-*.tmp")
 	if err != nil {
