@@ -136,7 +136,7 @@ func (b *Builder) open() error {
 // Build returns the artifact of a function, and builds it if its source changed. A build that fails in the tool's own words is an *Error. Calls for
 // the same source at the same time share one build, and none gets a build that began before its call.
 func (b *Builder) Build(ctx context.Context, fn *config.Function) (*Artifact, error) {
-	key := b.sourceKey(fn)
+	key, began := b.sourceKey(fn), time.Now()
 	call, err := b.join(key, fn)
 	if err != nil {
 		return nil, err
@@ -157,6 +157,9 @@ func (b *Builder) Build(ctx context.Context, fn *config.Function) (*Artifact, er
 		return nil, fmt.Errorf("build function %s: %w", fn.Name, call.err)
 	}
 	a := *call.artifact
+	if b.forLambda(fn) && a.Dir != "" {
+		return &a, rememberBuilt(b.store.dir, fn, &a, began)
+	}
 	return &a, nil
 }
 
@@ -282,7 +285,6 @@ func (b *Builder) run(ctx context.Context, key string, fn *config.Function) (*Ar
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	began := time.Now()
 	j := &job{Builder: b, fn: fn, key: key, project: projectDir(fn), runner: b.opts.Runner, lambda: b.forLambda(fn), host: b.opts.Host, goarch: runtime.GOARCH}
 	if j.lambda {
 		j.goarch = goarch(fn.Architecture)
@@ -294,15 +296,12 @@ func (b *Builder) run(ctx context.Context, key string, fn *config.Function) (*Ar
 	if err := j.layers(ctx, a); err != nil {
 		return nil, err
 	}
-	if !j.lambda || a.Dir == "" {
-		return a, nil
-	}
-	if j.host {
+	if j.lambda && j.host && a.Dir != "" {
 		if err := j.safe(ctx, a); err != nil {
 			return nil, j.watchable(err)
 		}
 	}
-	return a, rememberBuilt(j.store.dir, fn, a, began)
+	return a, nil
 }
 
 // watchable makes sure that a failed build says what to watch for its mend.

@@ -69,7 +69,7 @@ func Build(ctx context.Context, o Options, b BuildOptions) ([]BuildResult, error
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	p, list, err := config.Load(o.configuration())
+	p, list, err := config.Load(o.Configuration())
 	if err != nil {
 		return nil, fmt.Errorf("load the project: %w", err)
 	}

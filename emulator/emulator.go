@@ -14,6 +14,7 @@ import (
 	"example.com/emulate/dockerbuild"
 	"example.com/emulate/emulator/awsapi"
 	"example.com/emulate/emulator/config"
+	"example.com/emulate/emulator/fleet"
 	"example.com/emulate/emulator/lambda"
 	"example.com/emulate/emulator/telemetry"
 )
@@ -41,6 +42,8 @@ type Emulator struct {
 	builds  sync.WaitGroup
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
+
+	calibrating sync.Mutex // held while hello-world functions are measured; no other lock is taken in it but for a moment
 }
 
 // New checks the options. It does no I/O.
@@ -138,7 +141,7 @@ func Check(o Options) ([]config.Diagnostic, error) {
 
 // load reads the configuration. The project is nil where the list has an error.
 func load(o Options) (*config.Project, []config.Diagnostic, error) {
-	p, list, err := config.Load(o.configuration())
+	p, list, err := config.Load(o.Configuration())
 	if err != nil {
 		return nil, nil, fmt.Errorf("load the project: %w", err)
 	}
@@ -172,6 +175,10 @@ func (e *Emulator) assemble(p *config.Project, credentials lambda.Credentials) {
 	if idle == 0 {
 		idle = p.IdleTimeout
 	}
+	var lifetimes fleet.Lifetimes
+	if e.awsColdStarts(p) {
+		lifetimes = fleet.AWSLifetimes(e.o.Seed)
+	}
 	freezeAfter := time.Duration(0)
 	if e.o.NoFreeze {
 		freezeAfter = -1
@@ -179,7 +186,8 @@ func (e *Emulator) assemble(p *config.Project, credentials lambda.Credentials) {
 	e.lambda = lambda.New(lambda.Options{
 		Executor: e.run, Telemetry: e.stream, Region: e.o.Region, Account: e.o.Account,
 		AccountConcurrency: p.AccountConcurrency, IdleTimeout: idle, FreezeAfter: freezeAfter,
-		Seed: e.o.Seed, Snapshot: e.snapshot, Unpack: e.unpack,
+		Seed: e.o.Seed, Lifetimes: lifetimes, Snapshot: e.snapshot, Unpack: e.unpack,
+		RequestRate: p.RequestRate, StartBurst: p.StartBurst, StartsPerSecond: p.StartsPerSecond,
 		Credentials: credentials, Endpoints: map[string]string{"AWS_ENDPOINT_URL_LAMBDA": e.aws.url()},
 		Log: func(format string, args ...any) { e.notice(fmt.Sprintf(format, args...)) },
 	})

@@ -52,6 +52,9 @@ type Options struct {
 	CacheDir string
 	// IdleTimeout is how long an idle environment lives; 0 means the project's, else 10 minutes.
 	IdleTimeout time.Duration
+	// ColdStarts is how long cold starts take: "measured", as long as they take here; "aws", as long as AWS's, and environments live about as long as
+	// AWS's do. "" leaves it to the configuration, whose default is measured.
+	ColdStarts string
 	// Began is the moment that the ready event's time is counted from; the zero value means the call of Start.
 	Began time.Time
 	// OnEvents is called with every batch of events, in order, from one goroutine; it may block, and holds back only the handlers' output then.
@@ -91,6 +94,9 @@ func (o *Options) check() error {
 	default:
 		return &UsageError{fmt.Sprintf("unknown executor %q: it is auto, process or docker", o.Executor)}
 	}
+	if o.ColdStarts != "" && o.ColdStarts != "measured" && o.ColdStarts != coldStartsAWS {
+		return &UsageError{fmt.Sprintf("unknown cold starts %q: it is measured or aws", o.ColdStarts)}
+	}
 	if o.DockerNetwork != "" && !config.ValidNetwork(o.DockerNetwork) {
 		return &UsageError{fmt.Sprintf("docker network %q: it is shared, own, host, none, or the name of a network of the engine", o.DockerNetwork)}
 	}
@@ -108,8 +114,8 @@ func (o *Options) check() error {
 	return nil
 }
 
-// configuration is what of the options concerns the reading of the configuration.
-func (o *Options) configuration() config.Options {
+// Configuration is what of the options concerns the reading of the configuration.
+func (o *Options) Configuration() config.Options {
 	return config.Options{
 		Path: o.Path, Parameters: o.Parameters, EnvFile: o.EnvFile, Env: o.Env, Stage: o.Stage, Network: o.DockerNetwork,
 		Region: o.Region, Account: o.Account, Lenient: o.Lenient, NoAuth: o.NoAuth,

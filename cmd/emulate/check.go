@@ -71,7 +71,7 @@ func (c *checkRun) run(ctx context.Context, o emulator.Options) error {
 	if c.errors > 0 {
 		return &codeError{code: exitUsage}
 	}
-	project, _, err := config.Load(configOptions(o))
+	project, _, err := config.Load(o.Configuration())
 	if err != nil {
 		return fmt.Errorf("load the project: %w", err)
 	}
@@ -84,14 +84,6 @@ func (c *checkRun) run(ctx context.Context, o emulator.Options) error {
 		err = &codeError{code: exitFailed}
 	}
 	return err
-}
-
-// configOptions are the part of the options that says which configuration is read.
-func configOptions(o emulator.Options) config.Options {
-	return config.Options{
-		Path: o.Path, Parameters: o.Parameters, EnvFile: o.EnvFile, Env: o.Env, Stage: o.Stage, Network: o.DockerNetwork,
-		Region: o.Region, Account: o.Account, Lenient: o.Lenient, NoAuth: o.NoAuth,
-	}
 }
 
 // checkedBundle is a function and its report.
