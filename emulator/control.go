@@ -3,6 +3,7 @@ package emulator
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -14,13 +15,15 @@ import (
 // controlPath is where the emulator's own controls are, on the port of the AWS endpoint.
 const controlPath = "/_emulate/"
 
-// controls are JSON over HTTP: status says what is served and how busy it is; events is the stream of what happens, as the lines of --json.
+// controls are JSON over HTTP: status says what is served and how busy it is; events is the stream of what happens, as the lines of --json; cold
+// stops warm environments.
 func (e *Emulator) controls() http.Handler {
 	r := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	r.HandleFunc(controlPath+"status", e.status).Methods(http.MethodGet)
 	r.HandleFunc(controlPath+"events", e.eventStream).Methods(http.MethodGet)
+	r.HandleFunc(controlPath+"cold", e.cold).Methods(http.MethodPost)
 	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		writeJSON(w, http.StatusNotFound, map[string]string{"error": "no such control: there are GET " + controlPath + "status and " + controlPath + "events"})
+		writeJSON(w, http.StatusNotFound, map[string]string{"error": "no such control: there are GET " + controlPath + "status and " + controlPath + "events, and POST " + controlPath + "cold"})
 	})
 	r.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": r.Method + " is not a method of this control"})
@@ -30,6 +33,31 @@ func (e *Emulator) controls() http.Handler {
 
 func (e *Emulator) status(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"project": e.served(), "functions": e.Stats(), "routes": e.Routes()})
+}
+
+// cold takes {"function": name or "" for all, "count": how many, all where it is missing or 0}, and answers {"stopped": n}.
+func (e *Emulator) cold(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Function string `json:"function"`
+		Count    int    `json:"count"`
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<16))
+	if err == nil && len(body) > 0 {
+		err = json.Unmarshal(body, &in)
+	}
+	if err != nil || in.Count < 0 {
+		writeJSON(w, http.StatusBadRequest, map[string]string{"error": `the body is {"function": "NAME", "count": N}; without a function, or a count, it is all`})
+		return
+	}
+	if in.Count == 0 {
+		in.Count = -1
+	}
+	taken, err := e.Cold(in.Function, in.Count)
+	if err != nil {
+		writeJSON(w, http.StatusNotFound, map[string]string{"error": err.Error()})
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]int{"stopped": taken})
 }
 
 // How many events may wait for a client of the event stream, and how long a line waits for company.

@@ -90,12 +90,8 @@ func (e *InvokeError) Error() string { return e.Type + ": " + e.Message }
 func (e *Emulator) Invoke(ctx context.Context, function string, payload []byte) (*Result, error) {
 	inv := &lambda.Invocation{Function: function, Payload: payload, Tail: true}
 	r, err := e.lambda.Invoke(ctx, inv)
-	var refused *lambda.Error
-	if errors.As(err, &refused) {
-		return nil, &InvokeError{Status: refused.Status, Type: refused.Name, Reason: refused.Reason, Message: refused.Message}
-	}
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	return &Result{Payload: r.Payload, FunctionError: r.FunctionError, ExecutedVersion: r.ExecutedVersion, RequestID: inv.RequestID,
 		Log: string(r.LogTail), Cold: r.Cold}, nil
@@ -116,8 +112,39 @@ type FunctionStats struct {
 	Errors      uint64 `json:"errors"`
 	Throttles   uint64 `json:"throttles"`
 	ColdStarts  uint64 `json:"coldStarts"`
+	// Spills are requests that found all provisioned environments busy, and went to an on-demand one; Provisioned is what is provisioned.
+	Spills      uint64 `json:"provisionedSpillovers"`
+	Provisioned int    `json:"provisioned"`
+	// Warmed counts what the function's warmer does; nil where it has none.
+	Warmed *Warmed `json:"warmer,omitempty"`
 	// WaitedForMachine is how long starts waited for this machine, which Lambda's numbers leave out.
 	WaitedForMachine time.Duration `json:"waitedForMachineNs"`
+}
+
+// Warmed counts what a warmer has done: Kept environments served the last round, of Pings. A ping that met a cold start found nothing kept.
+type Warmed struct {
+	Rounds     int    `json:"rounds"`
+	Kept       int    `json:"kept"`
+	Pings      int    `json:"pings"`
+	ColdStarts uint64 `json:"coldStarts"`
+	Throttles  uint64 `json:"throttles"`
+}
+
+// Cold takes warm environments away, so that requests meet cold starts again: n of them, those used longest ago first, or all where n is negative; of
+// one function, or of all where function is "". One that runs a request finishes it first. Provisioned environments stay. It returns how many were
+// taken; the error is an *InvokeError for a function that does not exist.
+func (e *Emulator) Cold(function string, n int) (int, error) {
+	taken, err := e.lambda.Cold(function, n)
+	return taken, refusal(err)
+}
+
+// refusal makes what AWS answers itself public.
+func refusal(err error) error {
+	var refused *lambda.Error
+	if errors.As(err, &refused) {
+		return &InvokeError{Status: refused.Status, Type: refused.Name, Reason: refused.Reason, Message: refused.Message}
+	}
+	return err
 }
 
 // Stats counts every function, sorted by name.
@@ -127,7 +154,11 @@ func (e *Emulator) Stats() []FunctionStats {
 		out = append(out, FunctionStats{
 			Function: s.Function, Environments: s.Environments, Starting: s.Starting, Idle: s.Idle, Busy: s.Busy, InFlight: s.InFlight,
 			Invocations: s.Invocations, Errors: s.Errors, Throttles: s.Throttles, ColdStarts: s.Colds, WaitedForMachine: s.WaitedForMachine,
+			Spills: s.Spills, Provisioned: s.Provisioned,
 		})
+		if w := s.Warm; w.Rounds > 0 {
+			out[len(out)-1].Warmed = &Warmed{Rounds: w.Rounds, Kept: w.Kept, Pings: w.Pings, ColdStarts: w.Cold, Throttles: w.Throttled}
+		}
 	}
 	return out
 }

@@ -267,6 +267,9 @@ func (e *Emulator) artifact(f *config.Function) (lambda.Code, []string, error) {
 	if err == nil && e.run.choice(f).container {
 		err = e.run.container.Prepare(e.ctx, f, code)
 	}
+	if err == nil {
+		code.ColdStart, err = e.coldStart(e.ctx, f, code)
+	}
 	return code, inputs, err
 }
 

@@ -126,6 +126,10 @@ func (e *Emulator) unpack(ctx context.Context, f *config.Function, archive []byt
 	if e.run.choice(f).container {
 		err = e.run.container.Prepare(ctx, f, code)
 	}
+	if err == nil {
+		code.Size = int64(len(archive))
+		code.ColdStart, err = e.coldStart(ctx, f, code)
+	}
 	return code, err
 }
 

@@ -44,6 +44,7 @@ func (f *projectFlags) addProject(cmd *cobra.Command) {
 	fl.StringVar(&f.o.Executor, "executor", "auto", "where functions run: auto, process or docker")
 	fl.StringVar(&f.o.DockerNetwork, "docker-network", "", "`NETWORK` of containers: shared, own, host, none or one of the engine's (default: the configuration's)")
 	fl.Var(optionalCount{&f.o.Spares}, "spares", "`N` containers of a function may wait for its cold starts, 0 for none (default: as its bursts need)")
+	fl.StringVar(&f.o.ColdStarts, "cold-starts", "", "how long cold starts take: measured, as they do here, or aws (default: the configuration's, else measured)")
 	fl.BoolVar(&f.o.NoCPULimit, "no-cpu-limit", false, "all of this machine's CPU, whatever a function's memory buys on Lambda")
 	fl.BoolVar(&f.o.BuildOnHost, "build-host", false, "build with this machine's tools what would be built in a container")
 	fl.BoolVar(&f.o.NoWatch, "no-watch", false, "no reload when files change")

@@ -65,6 +65,9 @@ func (s *Service) drawDelay(f *Function, c *ColdStart) delay {
 	return delay{cold: c, before: time.Duration(d.Sandbox + d.Download), init: time.Duration(d.Init)}
 }
 
+// StartSlots is how many environments may start at the same time on this machine.
+func (s *Service) StartSlots() int { return cap(s.slots) }
+
 // slotLoad is the share of the start slots that others hold, seen by one who holds one.
 func (s *Service) slotLoad() float64 {
 	return float64(max(0, len(s.slots)-1)) / float64(cap(s.slots)-1)
