@@ -141,12 +141,14 @@ func (b *bench) prepare() error {
 	return os.WriteFile(filepath.Join(b.project, "emulate.yaml"), []byte(projectFile), 0o644)
 }
 
-// projectFile has one function behind an HTTP API, a REST API and, by its name, Invoke.
+// projectFile has one function behind an HTTP API, a REST API and, by its name, Invoke. Its memory buys all of this machine's CPU: what is measured is
+// the emulator.
 const projectFile = `functions:
   bench:
     code: ./handler
     runtime: provided.al2023
     timeout: 60
+    memory: 10240
 limits:
   concurrency: 2000
 apis:

@@ -35,7 +35,7 @@ func (b *bench) soak(n int) error {
 	if err := os.MkdirAll(project, 0o755); err != nil {
 		return err
 	}
-	file := fmt.Sprintf("functions:\n  bench:\n    code: %s\n    runtime: provided.al2023\n    timeout: 3\n", filepath.Dir(b.handler))
+	file := fmt.Sprintf("functions:\n  bench:\n    code: %s\n    runtime: provided.al2023\n    timeout: 3\n    memory: 10240\n", filepath.Dir(b.handler))
 	if err := os.WriteFile(filepath.Join(project, "emulate.yaml"), []byte(file), 0o644); err != nil {
 		return err
 	}
