@@ -150,7 +150,7 @@ const projectFile = `functions:
     timeout: 60
     memory: 10240
 limits:
-  concurrency: 2000
+  concurrency: 100000
 apis:
   web:
     kind: http
