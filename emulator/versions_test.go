@@ -71,7 +71,9 @@ func TestControlPlaneByCLI(t *testing.T) {
 		return string(b)
 	}
 	f := []string{"--function-name", "f"}
-	with := func(operation string, more ...string) []string { return append(append([]string{operation}, f...), more...) }
+	with := func(operation string, more ...string) []string {
+		return append(append([]string{operation}, f...), more...)
+	}
 
 	got := []any{get("Version", with("publish-version")...), get("FunctionVersion", with("create-alias", "--name", "live", "--function-version", "1")...)}
 	// A published version keeps its code when the user's own folder changes.
