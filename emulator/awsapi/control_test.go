@@ -32,7 +32,9 @@ func controlPlane(t *testing.T) string {
 	t.Helper()
 	stream := telemetry.NewStream()
 	s := lambda.New(lambda.Options{Executor: noSandbox{}, Telemetry: stream, Region: testRegion, Account: testAccount,
-		Unpack: func(context.Context, *config.Function, []byte) (lambda.Code, error) { return lambda.Code{Digest: "uploaded"}, nil }})
+		Unpack: func(context.Context, *config.Function, []byte) (lambda.Code, error) {
+			return lambda.Code{Digest: "uploaded"}, nil
+		}})
 	f := description("f").Function
 	s.Building(f)
 	s.SetCode(f, lambda.Code{Dir: "/src/f", Digest: "1"})

@@ -8,7 +8,7 @@
 //	handler.ServeHTTP
 //	  ├─ POST /2015-03-31/functions/NAME/invocations ─▶ invoke: body ▶ checks ▶ Lambda.Invoke or Enqueue   invoke.go
 //	  ├─ not a Lambda request (target, credential scope, protocol) ─▶ 501 in that service's own shape      service.go
-//	  └─ router ─▶ the other operations that are served                                                    functions.go
+//	  └─ router ─▶ the other operations that are served: functions.go, versions.go (aliases too), concurrency.go, update.go, async.go
 //	            └▶ 501 with the operation's name for those that are not                                    operations.go
 //
 // Invoke is found by comparing the path's two ends, since mux costs some microseconds per request, and runs without regular expressions or

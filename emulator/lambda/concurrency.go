@@ -154,6 +154,14 @@ func (s *Service) Provision(ctx context.Context, name, qualifier string, n int) 
 	return out, nil
 }
 
+// provisionedOn is what is provisioned on a qualifier, nil where nothing is.
+func (f *Function) provisionedOn(qualifier string) *provisioned {
+	if p := f.provisioned[qualifier]; p != nil && p.n.value() > 0 {
+		return p
+	}
+	return nil
+}
+
 func (f *Function) provisionedFor(qualifier string, pool fleet.Pool) *provisioned {
 	p := f.provisioned[qualifier]
 	if p == nil {
@@ -243,10 +251,7 @@ func (s *Service) provisionedOf(name, qualifier string) (*Function, *provisioned
 	case pool == 0:
 		return nil, nil, errLatestProvisioned
 	}
-	if p := f.provisioned[qualifier]; p != nil && p.n.value() > 0 {
-		return f, p, nil
-	}
-	return f, nil, nil
+	return f, f.provisionedOn(qualifier), nil
 }
 
 // ProvisionedList tells of all that is provisioned of a function, by qualifier.
@@ -282,17 +287,17 @@ func (s *Service) Unprovision(name, qualifier string) error {
 
 // unprovision forgets what is provisioned on a qualifier that goes. Service.mu is held.
 func (s *Service) unprovision(f *Function, qualifier string) []action {
-	p := f.provisioned[qualifier]
+	p := f.provisionedOn(qualifier)
+	delete(f.provisioned, qualifier)
 	if p == nil {
 		return nil
 	}
-	delete(f.provisioned, qualifier)
 	return s.decide(s.fleet.Provision(s.now(), f.id, p.pool, 0, s.out[:0]))
 }
 
 // follow moves what is provisioned on an alias to the version that the alias now points to. Service.mu is held.
 func (s *Service) follow(f *Function, a *alias) []action {
-	p := f.provisioned[a.name]
+	p := f.provisionedOn(a.name)
 	if p == nil || p.pool == a.pool {
 		return nil
 	}
@@ -331,7 +336,7 @@ func (s *Service) Account() Account {
 	a := Account{ConcurrentExecutions: int(n.Concurrency), UnreservedConcurrentExecutions: int(n.Unreserved), FunctionCount: len(s.functions)}
 	for _, f := range s.functions {
 		for _, v := range f.versions {
-			if v != nil {
+			if !v.gone {
 				a.TotalCodeSize += v.code.Size
 			}
 		}

@@ -20,6 +20,10 @@
 // goroutines of its Runtime API connections call Polled and Responded. The Service has three goroutines of its own: one for the fleet's clock, one
 // that freezes idle environments, one for queued events. Close waits for all of them.
 //
+// Versions and aliases are in version.go, what is reserved and provisioned in concurrency.go, changes by the API in update.go, AWS's cold starts in
+// coldstart.go, pings in warmer.go. Each version is a pool of the fleet, and keeps its code; $LATEST, and the version that stands for SAM's
+// AutoPublishAlias, follow the user's files. What the API sets is kept over a reload, until the file says something new about the same thing.
+//
 // Every accepted invocation ends exactly once, by request.end, whatever dies. Where a sandbox is lost (Exit.Lost), what a runtime was given fails as
 // AWS says, and what none was given is placed again; handover.go keeps the two apart, so that nothing runs twice.
 package lambda

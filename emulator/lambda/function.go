@@ -20,7 +20,7 @@ type Function struct {
 	// started environments: their number is what is drawn by.
 	started uint64
 
-	// versions by pool: $LATEST is the first; nil is one that is gone. file is what the last good build of the user's files gave, which $LATEST runs
+	// versions by pool: $LATEST is the first. file is what the last good build of the user's files gave, which $LATEST runs
 	// unless the API has given it something else since (uploaded, configured).
 	versions             []*version
 	file                 version

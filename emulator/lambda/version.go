@@ -20,6 +20,8 @@ type version struct {
 	code     Code
 	modified time.Time
 	revision string
+	// gone: nothing finds it any more, but requests that had found it before are still placed.
+	gone bool
 }
 
 // same says whether a version makes the environments that configuration and code ask for.
@@ -47,7 +49,7 @@ func (s *Service) newAlias(f *Function, name string) *alias {
 
 // version of a pool; nil where there is none.
 func (f *Function) version(pool fleet.Pool) *version {
-	if pool < 0 || int(pool) >= len(f.versions) {
+	if pool < 0 || int(pool) >= len(f.versions) || f.versions[pool].gone {
 		return nil
 	}
 	return f.versions[pool]
@@ -123,7 +125,7 @@ func (s *Service) dropFollower(f *Function) []action {
 		}
 	}
 	acts := s.unprovision(f, versionName(pool))
-	f.versions[pool] = nil
+	f.versions[pool].gone = true
 	return append(acts, s.renew(f, pool)...)
 }
 
@@ -207,7 +209,7 @@ func (s *Service) publishable(f *Function, name string, p Publication) error {
 // lastVersion is the newest published version, 0 where there is none.
 func (f *Function) lastVersion() fleet.Pool {
 	for n := len(f.versions) - 1; n > 0; n-- {
-		if f.versions[n] != nil {
+		if !f.versions[n].gone {
 			return fleet.Pool(n)
 		}
 	}
@@ -231,7 +233,7 @@ func (s *Service) Versions(name string) ([]Description, error) {
 	}
 	var out []Description
 	for n, v := range f.versions {
-		if pool := fleet.Pool(n); v != nil {
+		if pool := fleet.Pool(n); !v.gone {
 			out = append(out, s.describeLocked(f, versionName(pool), pool))
 		}
 	}
@@ -388,9 +390,9 @@ func (s *Service) change(f *Function, a *alias, c AliasChange) error {
 	case next.other != 0 && next.other == next.pool:
 		v := versionName(next.pool)
 		return badParameter("Invalid function version %s. Function version %[1]s is already included in routing configuration.", v)
-	case f.provisioned[a.name] != nil && next.pool != a.pool && next.pool == 0:
+	case f.provisionedOn(a.name) != nil && next.pool == 0:
 		return errProvisionLatest
-	case f.provisioned[a.name] != nil && next.pool != a.pool && f.provisioned[versionName(next.pool)] != nil:
+	case f.provisionedOn(a.name) != nil && next.pool != a.pool && f.provisionedOn(versionName(next.pool)) != nil:
 		return errAliasOfProvisioned
 	}
 	*a = next

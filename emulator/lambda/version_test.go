@@ -248,6 +248,12 @@ func TestAutoPublishAliasFollowsTheFiles(t *testing.T) {
 		renamed.Alias = "prod"
 		w.s.SetCode(&renamed, Code{Digest: "3"})
 		got = append(got, w.ask(t, "f", "live"), w.ask(t, "f", "prod"))
+		if _, err := w.s.Provision(t.Context(), "f", "prod", 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.s.Unprovision("f", "prod"); err != nil {
+			t.Fatal(err)
+		}
 		plain := renamed
 		plain.Alias = ""
 		w.s.SetCode(&plain, Code{Digest: "3"})
@@ -401,6 +407,30 @@ func TestUpdateConfiguration(t *testing.T) {
 		got = append(got, invoke())
 		if d := cmp.Diff([]string{"api 256 9s", "api 256 9s", "file 2 128 3s"}, got); d != "" {
 			t.Error(d)
+		}
+	})
+}
+
+// A request that has found a version which then goes is answered all the same.
+func TestVersionGoesWhileARequestIsOnItsWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{}, tellsItself)
+		cfg := w.fn("f", func(f *config.Function) { f.Alias = "live" })
+		f, pool, err := w.s.ready(t.Context(), "f", "live")
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain := *cfg
+		plain.Alias = ""
+		w.s.SetCode(&plain, Code{Digest: "1"})
+		r := w.s.newRequest(f, pool, &Invocation{Function: "f", Qualifier: "live", Payload: []byte("{}")})
+		w.s.place(r)
+		<-r.done
+		if r.err != nil || string(r.result.Payload) != "1 1 on-demand f:live" {
+			t.Errorf("%s %v", r.result.Payload, r.err)
+		}
+		if got := w.publish(t, "f"); got != "2" {
+			t.Errorf("the next version is %s: numbers are never used again", got)
 		}
 	})
 }

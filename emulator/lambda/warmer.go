@@ -65,7 +65,10 @@ func (w *warmer) run(ctx context.Context) {
 // round sends one round of pings, waits for them, and counts.
 func (w *warmer) round(ctx context.Context) {
 	w.s.mu.Lock()
-	name, alias := w.f.cfg.Name, w.f.autoAlias
+	name, alias := w.f.cfg.Name, w.f.cfg.Alias // which is what callers use
+	if w.f.aliases[alias] == nil {
+		alias = ""
+	}
 	w.s.mu.Unlock()
 	f, pool, err := w.s.ready(ctx, name, alias)
 	if err != nil || f != w.f {
