@@ -57,7 +57,7 @@ func (e *Emulator) newExecutors() *executors {
 		asked: e.o.Executor, chosen: map[*config.Function]choice{},
 		process: sandbox.NewProcess(sandbox.ProcessOptions{CacheDir: e.o.CacheDir, NoCPULimit: e.o.NoCPULimit}),
 		container: sandbox.NewContainer(sandbox.ContainerOptions{
-			CacheDir: e.o.CacheDir, Spares: spares, Forward: e.aws.listener.Addr().String(), Notice: notice, Progress: e.pulling,
+			CacheDir: e.o.CacheDir, Spares: spares, NoCPULimit: e.o.NoCPULimit, Forward: e.aws.listener.Addr().String(), Notice: notice, Progress: e.pulling,
 			Connect: func(ctx context.Context) (*docker.Engine, error) { return docker.Connect(ctx, docker.Options{}) },
 		}),
 	}

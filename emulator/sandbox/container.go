@@ -34,6 +34,8 @@ type ContainerOptions struct {
 	Forward string
 	// Images replace AWS's images of runtimes, by the runtime's identifier.
 	Images map[string]string
+	// NoCPULimit lets handlers have all CPU time of the engine's machine, whatever their memory buys on Lambda.
+	NoCPULimit bool
 	// Stream keeps to the attached stream even where containers see this machine's files.
 	Stream bool
 	// Notice gets plain lines for the user, Progress the steps of a pull. Both may be nil.

@@ -229,12 +229,15 @@ func (in *contained) freeze(on bool, do inside.Verb, what string) error {
 
 // LimitCPU holds the container to MemoryMB/1769 vCPU in windows of 20 ms (spec lambda.md §7).
 func (in *contained) LimitCPU() error {
+	if in.b.w.c.options.NoCPULimit {
+		return nil
+	}
 	in.b.mu.Lock()
 	in.b.limited = true
 	in.b.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
-	if err := in.b.limitCPU(ctx, cpuQuota(in.spec.Function.MemoryMB)); err != nil {
+	if err := in.b.limitCPU(ctx, quotaOf(in.spec.Function.MemoryMB).Microseconds()); err != nil {
 		return fmt.Errorf("limit the CPU of environment %s: %w", in.spec.Environment, err)
 	}
 	return nil
@@ -243,17 +246,12 @@ func (in *contained) LimitCPU() error {
 // containerSampleEvery bounds how often the memory is looked at.
 const containerSampleEvery = 500 * time.Millisecond
 
-const cpuPeriod = 20_000 // µs
-
-// cpuQuota is the CPU time, in microseconds per period, that memory buys: 1769 MB one processor, and at least a millisecond.
-func cpuQuota(memoryMB int) int64 { return max(1000, int64(memoryMB)*cpuPeriod/1769) }
-
 // limitCPU writes the container's cgroup where that is permitted, else it asks the engine. -1 is no limit.
 func (b *box) limitCPU(ctx context.Context, quota int64) error {
-	if b.cgroup.limitCPU(cpuPeriod, quota) == nil {
+	if b.cgroup.limitCPU(cpuWindow.Microseconds(), quota) == nil {
 		return nil
 	}
-	return b.w.engine.UpdateCPU(ctx, b.id, cpuPeriod, quota)
+	return b.w.engine.UpdateCPU(ctx, b.id, cpuWindow.Microseconds(), quota)
 }
 
 // unlimit lifts the limit for another INIT.
