@@ -101,7 +101,10 @@ func (b *burstFlags) run(cmd *cobra.Command, s streams, f *projectFlags, target 
 		runs = []burst.Compared{{Report: report}}
 	}
 	job.told.end()
-	if len(runs) == 0 || runs[len(runs)-1].Report == nil {
+	if len(runs) == 0 || runs[0].Report == nil {
+		if err == nil {
+			err = usagef("AWS refuses every combination of --compare")
+		}
 		return err
 	}
 	var interrupted *interruptedError
@@ -196,8 +199,11 @@ func (j *burstJob) private(cmd *cobra.Command, s streams, f *projectFlags, axes 
 		var report *burst.Report
 		err = withEmulator(cmd.Context(), o, p, func(e *emulator.Emulator) (err error) {
 			report, err = j.against(cmd.Context(), burst.NewServe(e.AWSURL()), func(ctx context.Context, at *found) (*burst.Report, error) {
-				if err := sweep.set(ctx, at); err != nil {
-					return nil, err
+				if refused, err := sweep.set(ctx, at), (*burst.CallError)(nil); errors.As(refused, &err) && len(axes) > 1 {
+					j.told.say("%s: left out, as AWS refuses it: %s", strings.TrimSpace(settingsOf(settings)), err.Message)
+					return nil, nil
+				} else if refused != nil {
+					return nil, refused
 				}
 				return j.send(ctx, at)
 			})

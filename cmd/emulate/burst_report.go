@@ -207,6 +207,9 @@ func (t *teller) Write(b []byte) (int, error) {
 	return t.w.Write(b)
 }
 
+// say writes a line that stays.
+func (t *teller) say(format string, args ...any) { fmt.Fprintf(t, format+"\n", args...) }
+
 // end takes the line away.
 func (t *teller) end() {
 	t.mu.Lock()

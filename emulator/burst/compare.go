@@ -63,7 +63,7 @@ func comparedTable(runs []Compared) [][]string {
 	for _, s := range runs[0].Settings {
 		head = append(head, s.Name)
 	}
-	rows := [][]string{append(head, "cold %", "p50 ms", "p99 ms", "cold p50", "duration p50", "throttled", "spill-over", "environments", "cost", "cost/million")}
+	rows := [][]string{append(head, "cold %", "p50 ms", "p99 ms", "cold p50", "duration p50", "throttled", "spill-over", "environments", "cost", "cost/million", "kept/month")}
 	for _, run := range runs {
 		var row []string
 		for _, s := range run.Settings {
@@ -81,7 +81,7 @@ func comparedTable(runs []Compared) [][]string {
 		rows = append(rows, append(row,
 			fmt.Sprintf("%.2f", 100*r.ColdRatio), fmt.Sprintf("%.1f", r.Latency.P50), fmt.Sprintf("%.1f", r.Latency.P99),
 			fmt.Sprintf("%.1f", r.Cold.P50), fmt.Sprintf("%.1f", r.Duration.P50), count(r.Throttled), count(r.Spillover),
-			fmt.Sprint(r.PeakEnvironments), fmt.Sprintf("$%.6f", r.Cost.Dollars), fmt.Sprintf("$%.2f", perMillion)))
+			fmt.Sprint(r.PeakEnvironments), fmt.Sprintf("$%.6f", r.Cost.Dollars), fmt.Sprintf("$%.2f", perMillion), fmt.Sprintf("$%.2f", r.Cost.KeepingPerMonth)))
 	}
 	return rows
 }

@@ -43,11 +43,24 @@ func (u Usage) Dollars(architecture string) float64 {
 	return float64(u.Requests)*PricePerRequest + u.GBSeconds*perSecond + u.Provisioned*kept + u.InProvisioned*within
 }
 
+// month in seconds, as AWS's price examples have it: 730 hours.
+const month = 730 * 3600
+
+// keeping is the price of a month of what was kept provisioned for some seconds.
+func (u Usage) keeping(architecture string, seconds float64) float64 {
+	if seconds <= 0 {
+		return 0
+	}
+	return Usage{Provisioned: u.Provisioned / seconds * month}.Dollars(architecture)
+}
+
 // Cost is an estimate of what a load costs on AWS.
 type Cost struct {
 	Usage
 	Dollars float64 `json:"dollars"`
-	Prices  string  `json:"prices"`
+	// KeepingPerMonth is what provisioned concurrency costs in a month, whatever is invoked.
+	KeepingPerMonth float64 `json:"keepingPerMonth,omitempty"`
+	Prices          string  `json:"prices"`
 }
 
 // words leaves out what there is nothing of.
@@ -59,5 +72,9 @@ func (c Cost) words() string {
 	if c.Provisioned > 0 {
 		out += fmt.Sprintf(", %.3f GB-s provisioned", c.Provisioned)
 	}
-	return out + " (estimate)"
+	out += " (estimate)"
+	if c.KeepingPerMonth > 0 {
+		out += fmt.Sprintf("; keeping it provisioned: $%.2f a month", c.KeepingPerMonth)
+	}
+	return out
 }

@@ -167,7 +167,11 @@ func tiles(r *Report) []tile {
 		{"Latency p50", inWords(r.Latency.P50), "p99 " + inWords(r.Latency.P99), ""},
 	}
 	if r.Source != Remote {
-		out = append(out, tile{"Cold starts", fmt.Sprintf("%.1f %%", 100*r.ColdRatio), fmt.Sprintf("%s, p50 %s", count(r.ColdStarts), inWords(r.Cold.P50)), classIf(r.ColdStarts > 0, "cold")})
+		hint := "none"
+		if r.ColdStarts > 0 {
+			hint = fmt.Sprintf("%s, p50 %s", count(r.ColdStarts), inWords(r.Cold.P50))
+		}
+		out = append(out, tile{"Cold starts", fmt.Sprintf("%.1f %%", 100*r.ColdRatio), hint, classIf(r.ColdStarts > 0, "cold")})
 	}
 	out = append(out, tile{"Throttled", count(r.Throttled), shareOf(r.Throttled, r.Requests), classIf(r.Throttled > 0, "throttled")},
 		tile{"Failed", count(r.Failed), shareOf(r.Failed, r.Requests), classIf(r.Failed > 0, "failed")})
@@ -213,13 +217,13 @@ func inWords(milliseconds float64) string {
 // charts are those that the report has something for.
 func charts(r *Report) (out []chart) {
 	if r.Source != Remote {
-		out = append(out, chart{"environments", "Environments by state", fmt.Sprintf("the most within each %.3g s; those that start run their INIT", r.Series.BucketSeconds)})
+		out = append(out, chart{"environments", "Environments by state", fmt.Sprintf("when there were the most within each %.3g s; those that start run their INIT", r.Series.BucketSeconds)})
 	}
 	of := ""
 	if shown, all := int64(len(r.Points)), r.Latency.Count; shown < all {
 		of = fmt.Sprintf("; a sample of %s of %s", count(shown), count(all))
 	}
-	out = append(out, chart{"latency", "Latency", "each request when it was to be sent, to the end of its answer; throttled ones left out" + of},
+	out = append(out, chart{"latency", "Latency", "each request from when it was to be sent to the end of its answer; throttled ones left out" + of},
 		chart{"requests", "Requests and throttles", "when they arrived, by what became of them"})
 	if slices.ContainsFunc(r.Series.MemoryMB, func(mb float64) bool { return mb > 0 }) {
 		out = append(out, chart{"memory", "Memory", "all environments, by what their requests used at most"})

@@ -167,23 +167,24 @@ func (r *Recorder) Report() *Report {
 	out := &Report{Seed: r.o.Seed, Seconds: r.last.Seconds(), Series: r.series.report()}
 	var all tally
 	all.throttles = map[string]int64{}
-	dollars := 0.0
+	var cost Cost
 	for i := range r.functions {
 		t := &r.functions[i]
 		architecture := ""
 		if i < len(r.o.Architectures) {
 			architecture = r.o.Architectures[i]
 		}
-		price := t.usage.Dollars(architecture)
-		dollars += price
+		own := Cost{Dollars: t.usage.Dollars(architecture), KeepingPerMonth: t.usage.keeping(architecture, out.Seconds)}
+		cost.Dollars += own.Dollars
+		cost.KeepingPerMonth += own.KeepingPerMonth
 		all.merge(t)
 		if len(r.functions) > 1 {
-			out.Functions = append(out.Functions, FunctionReport{Name: r.o.Functions[i], Totals: t.totals(price)})
+			out.Functions = append(out.Functions, FunctionReport{Name: r.o.Functions[i], Totals: t.totals(own)})
 		}
 	}
 	slices.SortStableFunc(out.Functions, func(a, b FunctionReport) int { return cmp.Compare(a.Name, b.Name) })
 	all.peakAll, all.peakBusy = r.peakAll, r.peak.Busy
-	out.Totals = all.totals(dollars)
+	out.Totals = all.totals(cost)
 	out.Points = r.points()
 	return out
 }
@@ -226,7 +227,8 @@ func (t *tally) merge(o *tally) {
 	t.usage.Add(o.usage)
 }
 
-func (t *tally) totals(dollars float64) Totals {
+// totals sums up; cost has the prices.
+func (t *tally) totals(cost Cost) Totals {
 	var latency Histogram
 	latency.Merge(&t.warm)
 	latency.Merge(&t.cold)
@@ -235,7 +237,7 @@ func (t *tally) totals(dollars float64) Totals {
 		Throttles: maps.Clone(t.throttles), Failures: maps.Clone(t.failures), ColdStarts: t.cold.n, Spillover: t.spill,
 		Latency: latency.Latency(), Warm: t.warm.Latency(), Cold: t.cold.Latency(), Duration: t.duration.Latency(), Init: t.init.Latency(),
 		EnvironmentStarts: t.starts, PeakEnvironments: t.peakAll, PeakBusy: t.peakBusy, WaitedForMachine: t.waited.Latency(),
-		Cost: Cost{Usage: t.usage, Dollars: dollars, Prices: PriceSource},
+		Cost: Cost{Usage: t.usage, Dollars: cost.Dollars, KeepingPerMonth: cost.KeepingPerMonth, Prices: PriceSource},
 	}
 	if latency.n > 0 {
 		out.ColdRatio = float64(t.cold.n) / float64(latency.n)

@@ -219,11 +219,11 @@ func TestSweep(t *testing.T) {
 	for i, c := range combinations {
 		runs = append(runs, Compared{c, &Report{Totals: Totals{Completed: 1e6, Throttled: int64(i * 1000), ColdRatio: 0.1, Cost: Cost{Dollars: 2}}}})
 	}
-	table := `provisioned  reserved  cold %  p50 ms  p99 ms  cold p50  duration p50  throttled  spill-over  environments       cost  cost/million
-0                   -   10.00     0.0     0.0       0.0           0.0          0           0             0  $2.000000         $2.00
-0                  20   10.00     0.0     0.0       0.0           0.0      1,000           0             0  $2.000000         $2.00
-10                  -   10.00     0.0     0.0       0.0           0.0      2,000           0             0  $2.000000         $2.00
-10                 20   10.00     0.0     0.0       0.0           0.0      3,000           0             0  $2.000000         $2.00
+	table := `provisioned  reserved  cold %  p50 ms  p99 ms  cold p50  duration p50  throttled  spill-over  environments       cost  cost/million  kept/month
+0                   -   10.00     0.0     0.0       0.0           0.0          0           0             0  $2.000000         $2.00       $0.00
+0                  20   10.00     0.0     0.0       0.0           0.0      1,000           0             0  $2.000000         $2.00       $0.00
+10                  -   10.00     0.0     0.0       0.0           0.0      2,000           0             0  $2.000000         $2.00       $0.00
+10                 20   10.00     0.0     0.0       0.0           0.0      3,000           0             0  $2.000000         $2.00       $0.00
 `
 	if diff := cmp.Diff(table, Table(runs)); diff != "" {
 		t.Error(diff)

@@ -18,7 +18,7 @@ type Series struct {
 	ColdStarts []int64 `json:"coldStarts"`
 	Throttles  []int64 `json:"throttles"`
 	Failures   []int64 `json:"failures"`
-	// The most environments within each bucket, by state.
+	// Environments by state, at the moment of each bucket when there were the most of them; of several such moments the one when the most were busy.
 	Starting []int32 `json:"starting"`
 	Idle     []int32 `json:"idle"`
 	Busy     []int32 `json:"busy"`
@@ -58,8 +58,15 @@ func (b *bucket) merge(o bucket) {
 	b.cold += o.cold
 	b.throttles += o.throttles
 	b.failures += o.failures
-	b.most.raise(o.most)
+	b.most.top(o.most)
 	b.memory = max(b.memory, o.memory)
+}
+
+// top takes over a moment that there were more.
+func (e *Environments) top(o Environments) {
+	if more := o.Total() - e.Total(); more > 0 || more == 0 && o.Busy > e.Busy {
+		*e = o
+	}
 }
 
 func (e *Environments) raise(o Environments) {
@@ -121,7 +128,7 @@ func (s *series) halve() {
 func (s *series) environments(t time.Duration, e Environments) {
 	b := s.at(t)
 	s.now = e
-	b.most.raise(e)
+	b.most.top(e)
 }
 
 func (s *series) memoryInUse(t time.Duration, megabytes float64) {

@@ -21,9 +21,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 			return false
 		}
 	}
-	if left := time.Until(end); left > 0 {
+	for left := time.Until(end); left > 0; left = time.Until(end) {
 		ts := syscall.NsecToTimespec(int64(left))
-		_ = syscall.Nanosleep(&ts, nil) // a signal that cuts it short makes one request early by less than coarse
+		_ = syscall.Nanosleep(&ts, nil) // a signal, such as one of Go's own, cuts it short
 	}
 	return ctx.Err() == nil
 }

@@ -10,7 +10,7 @@
   const number = (n) => n >= 1000 ? n.toLocaleString('en-US', {maximumFractionDigits: 0}) : String(+n.toPrecision(3));
   const seconds = (t) => String(+t.toFixed(2));
 
-  function options(y, more) {
+  function options(run, y) {
     const text = color('soft');
     const grid = color('grid');
     return {
@@ -22,10 +22,9 @@
         tooltip: {callbacks: {title: (items) => items.length ? seconds(items[0].parsed.x) + ' s' : ''}},
       },
       scales: {
-        x: {type: 'linear', min: 0, title: {display: true, text: 'seconds', color: text}, grid: {color: grid}, ticks: {color: text, maxTicksLimit: 12, maxRotation: 0}},
+        x: {type: 'linear', min: 0, max: run.series.requests.length * run.series.bucketSeconds, title: {display: true, text: 'seconds', color: text}, grid: {color: grid}, ticks: {color: text, maxTicksLimit: 12, maxRotation: 0, callback: (v) => seconds(v)}},
         y: {beginAtZero: true, title: {display: true, text: y, color: text}, grid: {color: grid}, ticks: {color: text, callback: number, maxTicksLimit: 7}},
       },
-      ...more,
     };
   }
 
@@ -43,7 +42,7 @@
 
   function environments(run) {
     const s = run.series;
-    const o = options('environments');
+    const o = options(run, 'environments');
     o.scales.y.stacked = true;
     return {type: 'line', options: o, data: {datasets: [
       area('busy', 'busy', steps(s, s.busy), 'origin'),
@@ -66,9 +65,9 @@
     const s = run.series;
     const each = Math.max(1, Math.ceil(s.requests.length / 120));
     const bars = (column) => perSecond(s, column, each);
-    const o = options('per second');
+    const o = options(run, 'per second');
     const width = each * s.bucketSeconds;
-    o.scales.x = {...o.scales.x, type: 'category', min: undefined, stacked: true, grid: {display: false}, ticks: {...o.scales.x.ticks, autoSkip: true}};
+    o.scales.x = {...o.scales.x, type: 'category', min: undefined, max: undefined, stacked: true, grid: {display: false}, ticks: {...o.scales.x.ticks, callback(v) { return this.getLabelForValue(v); }}};
     o.scales.y.stacked = true;
     o.plugins.tooltip.callbacks = {title: (items) => items.length ? 'from ' + items[0].label + ' s' : ''};
     const dataset = (label, name, column, stack) => ({label, data: column, backgroundColor: color(name), stack, pointStyle: 'rectRounded', barPercentage: 1, categoryPercentage: 0.9});
@@ -79,22 +78,31 @@
   }
 
   function latency(run) {
-    const o = options('milliseconds');
+    const o = options(run, 'milliseconds');
     o.interaction = {mode: 'nearest', intersect: true};
     o.scales.y = {...o.scales.y, type: 'logarithmic', beginAtZero: false};
     o.scales.y.ticks = {...o.scales.y.ticks, maxTicksLimit: undefined, callback: (v) => /^[125]0*$|^0\.0*[125]$/.test(String(+v.toPrecision(3))) ? number(v) : undefined};
-    o.plugins.tooltip.callbacks = {title: () => '', label: (i) => (i.raw.f ? i.raw.f + ': ' : '') + number(i.raw.y) + ' ms ' + i.dataset.label + ', sent at ' + seconds(i.raw.x) + ' s'};
-    const points = (cold) => run.points.filter((p) => !!p.cold === cold).map((p) => ({x: p.t, y: Math.max(p.ms, 0.001), f: p.function}));
+    const times = run.points.map((p) => p.t);
+    const together = times.length > 0 && Math.max(...times) - Math.min(...times) < 0.001;
+    let points = run.points.map((p) => ({x: p.t, y: Math.max(p.ms, 0.001), f: p.function, cold: !!p.cold}));
+    if (together) { // all of them at one moment: the fastest first
+      points.sort((a, b) => a.y - b.y);
+      points = points.map((p, i) => ({...p, x: 100 * (i + 1) / points.length}));
+      o.scales.x.max = 100;
+      o.scales.x.title.text = 'percent of the requests, the fastest first';
+    }
+    const where = (x) => together ? ', slower than ' + number(x) + ' %' : ', sent at ' + seconds(x) + ' s';
+    o.plugins.tooltip.callbacks = {title: () => '', label: (i) => (i.raw.f ? i.raw.f + ': ' : '') + number(i.raw.y) + ' ms ' + i.dataset.label + where(i.raw.x)};
     const dataset = (label, name, data, style, radius) => ({label, data, pointStyle: style, pointRadius: radius, pointHoverRadius: radius + 2,
       backgroundColor: clear(color(name), 0.55), borderColor: color(name), borderWidth: 1, clip: false});
     return {type: 'scatter', options: o, data: {datasets: [
-      dataset('cold start', 'cold', points(true), 'triangle', 5),
-      dataset('warm', 'warm', points(false), 'circle', 2.5),
+      dataset('cold start', 'cold', points.filter((p) => p.cold), 'triangle', 5),
+      dataset('warm', 'warm', points.filter((p) => !p.cold), 'circle', 2.5),
     ]}};
   }
 
   function memory(run) {
-    const o = options('MB');
+    const o = options(run, 'MB');
     o.plugins.legend.display = false;
     return {type: 'line', options: o, data: {datasets: [area('memory', 'memory', steps(run.series, run.series.memoryMB), 'origin')]}};
   }
