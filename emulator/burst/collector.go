@@ -165,7 +165,7 @@ func (c *collector) take(n news) {
 		c.began = n.began
 	case n.sample != nil:
 		c.sample(*n.sample)
-	case c.began.IsZero(): // it is not of this load
+	case c.began.IsZero(), n.event != nil && n.event.Time.Before(c.began) && n.event.Type != typeDropped: // it is not of this load
 	case n.event != nil:
 		c.event(n.event)
 	default:

@@ -73,6 +73,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil && ctx.Err() == nil {
 		return nil, fmt.Errorf("send the load: %w", err)
 	}
+	r.countOnce()
 	return c.report(r.offered.Load()), err
 }
 
@@ -161,6 +162,16 @@ func (r *runner) count() {
 		case <-r.watching.Done():
 			return
 		}
+	}
+}
+
+// countOnce counts the environments at the end, of a load that was shorter than the time between two counts too.
+func (r *runner) countOnce() {
+	if r.o.Source == nil || r.began.IsZero() {
+		return
+	}
+	if counts, err := r.o.Source.Environments(r.watching); err == nil { // without an answer the counts so far stand
+		r.collector.count(time.Since(r.began), counts)
 	}
 }
 
