@@ -357,7 +357,7 @@ func TestAccessRecord(t *testing.T) {
 	}
 	record.Latency, record.IntegrationLatency, record.RequestID = 0, 0, ""
 	got := fmt.Sprintf("%+v", *record)
-	want := "{API:abcdefghij Method:GET Path:/dev/users/a%20b Route:ANY /users/{id} Status:404 Latency:0 IntegrationLatency:0 Function:users RequestID: Error: Stage:dev}"
+	want := "{API:abcdefghij Method:GET Path:/dev/users/a%20b Route:ANY /users/{id} Status:404 Latency:0 IntegrationLatency:0 Function:users RequestID: Error: Stage:dev InvocationID:8476a536-e9f4-11e8-9739-2dfe598c3fcd Cold:false}"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
