@@ -54,7 +54,7 @@ func (s *Service) limits(f *Function) fleet.Limits {
 
 // configure tells the fleet the function's limits. Service.mu is held.
 func (s *Service) configure(f *Function) []action {
-	return s.decide(s.fleet.Configure(s.now(), f.id, s.limits(f), 0, s.out[:0]))
+	return s.tell(fleet.Input{Op: fleet.OpConfigure, Func: f.id, Limits: s.limits(f)})
 }
 
 // Reserved is the function's reserved concurrency; nil where it has none.
@@ -175,7 +175,7 @@ func (f *Function) provisionedFor(qualifier string, pool fleet.Pool) *provisione
 // allocate asks the fleet for what p says. Service.mu is held.
 func (s *Service) allocate(f *Function, p *provisioned) []action {
 	p.modified = time.Now()
-	return s.decide(s.fleet.Provision(s.now(), f.id, p.pool, p.n.value(), s.out[:0]))
+	return s.tell(fleet.Input{Op: fleet.OpProvision, Func: f.id, Pool: p.pool, N: p.n.value()})
 }
 
 // provisionable checks what Provision is asked for. Service.mu is held.
@@ -292,7 +292,7 @@ func (s *Service) unprovision(f *Function, qualifier string) []action {
 	if p == nil {
 		return nil
 	}
-	return s.decide(s.fleet.Provision(s.now(), f.id, p.pool, 0, s.out[:0]))
+	return s.tell(fleet.Input{Op: fleet.OpProvision, Func: f.id, Pool: p.pool})
 }
 
 // follow moves what is provisioned on an alias to the version that the alias now points to. Service.mu is held.
@@ -301,7 +301,7 @@ func (s *Service) follow(f *Function, a *alias) []action {
 	if p == nil || p.pool == a.pool {
 		return nil
 	}
-	acts := s.decide(s.fleet.Provision(s.now(), f.id, p.pool, 0, s.out[:0]))
+	acts := s.tell(fleet.Input{Op: fleet.OpProvision, Func: f.id, Pool: p.pool})
 	p.pool = a.pool
 	return append(acts, s.allocate(f, p)...)
 }
@@ -358,7 +358,9 @@ func (s *Service) Cold(name string, n int) (int, error) {
 		}
 		id = f.id
 	}
-	out, taken := s.fleet.Cold(s.now(), id, int32(max(min(n, 1<<30), -1)), s.out[:0])
+	in := fleet.Input{Op: fleet.OpCold, Time: s.now(), Func: id, N: int32(max(min(n, 1<<30), -1))}
+	out, taken := s.fleet.Cold(in.Time, in.Func, in.N, s.out[:0])
+	s.record(in, out)
 	acts := s.decide(out)
 	s.mu.Unlock()
 	s.do(acts)

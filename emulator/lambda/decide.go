@@ -13,6 +13,20 @@ type action struct {
 	req  *request
 }
 
+// tell gives the fleet one input, which happens now, and takes its decisions. Service.mu is held.
+func (s *Service) tell(in fleet.Input) []action {
+	in.Time = s.now()
+	out := s.fleet.Apply(in, s.out[:0])
+	s.record(in, out)
+	return s.decide(out)
+}
+
+func (s *Service) record(in fleet.Input, out []fleet.Decision) {
+	if s.o.Record != nil {
+		s.o.Record(in, out)
+	}
+}
+
 // decide takes the fleet's decisions under mu: books are brought up to date here, effects are left to do. It also keeps the slice for the next
 // call and sets the fleet's alarm clock.
 func (s *Service) decide(out []fleet.Decision) []action {
@@ -108,7 +122,7 @@ func (s *Service) setAlarm() {
 func (s *Service) wake() {
 	s.mu.Lock()
 	s.nextWake = 0
-	acts := s.decide(s.fleet.Wake(s.now(), s.out[:0]))
+	acts := s.tell(fleet.Input{Op: fleet.OpWake})
 	s.mu.Unlock()
 	s.do(acts)
 }

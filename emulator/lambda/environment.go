@@ -228,7 +228,7 @@ func (e *Environment) cannotStart(cause fleet.Cause, err error) {
 	e.slot.release()
 	e.phase = dead
 	e.failure = startFailure(err)
-	acts := s.decide(s.fleet.Failed(s.now(), e.id, cause, s.out[:0]))
+	acts := s.tell(fleet.Input{Op: fleet.OpFailed, Env: e.id, Cause: cause})
 	s.mu.Unlock()
 	s.do(acts)
 }
@@ -309,7 +309,7 @@ func (e *Environment) failLocked(cause fleet.Cause, why *failure) []action {
 	if r := e.cur; r != nil && !r.responded.IsZero() { // the caller has its answer, or gets it now; only the report is missing
 		e.finish(r, time.Now(), why.status, why.errorType)
 	}
-	return s.decide(s.fleet.Failed(s.now(), e.id, cause, s.out[:0]))
+	return s.tell(fleet.Input{Op: fleet.OpFailed, Env: e.id, Cause: cause})
 }
 
 // kill ends the processes and keeps the sandbox. The Runtime API forgets them after they are gone: a connection that comes later is the next
@@ -355,7 +355,7 @@ func (e *Environment) remove() {
 		}
 	}
 	s.mu.Lock()
-	acts := s.decide(s.fleet.Gone(s.now(), e.id, s.out[:0])) // fails a request that it still has: Close in mid-invoke
+	acts := s.tell(fleet.Input{Op: fleet.OpGone, Env: e.id}) // fails a request that it still has: Close in mid-invoke
 	if s.envs[e.id] == e {
 		s.envs[e.id] = nil
 	}

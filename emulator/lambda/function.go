@@ -155,7 +155,7 @@ func (s *Service) Remove(name string) {
 	f.settle(s.notFound(name, latest))
 	f.update = nil
 	s.warm(f, nil)
-	acts := s.decide(s.fleet.Remove(s.now(), f.id, s.out[:0]))
+	acts := s.tell(fleet.Input{Op: fleet.OpRemove, Func: f.id})
 	s.mu.Unlock()
 	s.do(acts)
 }

@@ -62,7 +62,7 @@ func (e *Environment) lose(why *failure) []action {
 		return e.failLocked(fleet.Lost, why)
 	}
 	e.failure = why // it could be reset until now
-	return e.s.decide(e.s.fleet.Failed(e.s.now(), e.id, fleet.Lost, e.s.out[:0]))
+	return e.s.tell(fleet.Input{Op: fleet.OpFailed, Env: e.id, Cause: fleet.Lost})
 }
 
 // resetSandbox starts the runtime again. The cause is Lost where the sandbox of old is gone, whether that is known already or the reset tells.

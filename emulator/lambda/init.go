@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/emulate/emulator/fleet"
 	"example.com/emulate/emulator/telemetry"
 )
 
@@ -63,7 +64,7 @@ func (e *Environment) tellStarted() []action {
 	e.told = true
 	e.fn.counts.WaitedForMachine += e.exists.Sub(e.decided)
 	e.emitInitStart()
-	return e.s.decide(e.s.fleet.Started(e.s.now(), e.id, e.s.out[:0]))
+	return e.s.tell(fleet.Input{Op: fleet.OpStarted, Env: e.id})
 }
 
 // firstPoll notes that the process has done its INIT, and returns it, or nil where it is not known yet, has polled before, or where INIT is to last longer
@@ -105,7 +106,7 @@ func (e *Environment) ready(inst Instance) {
 		e.initTime = end.Sub(e.exists)
 	}
 	e.reportInit(end, telemetry.Success, "")
-	acts := s.decide(s.fleet.Ready(s.now(), e.id, 1, s.out[:0]))
+	acts := s.tell(fleet.Input{Op: fleet.OpReady, Env: e.id, N: 1})
 	idle := e.cur == nil
 	if idle {
 		e.idleSince.Store(time.Now().UnixNano())

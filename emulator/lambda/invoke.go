@@ -115,7 +115,7 @@ func (s *Service) placeLocked(r *request) []action {
 	if !r.again {
 		r.fn.counts.Invocations++
 	}
-	return s.decide(s.fleet.Invoke(s.now(), r.fn.id, r.pool, r.id, s.out[:0]))
+	return s.tell(fleet.Input{Op: fleet.OpInvoke, Func: r.fn.id, Pool: r.pool, Req: r.id})
 }
 
 func (s *Service) registerLocked(r *request) fleet.ReqID {

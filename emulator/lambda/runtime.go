@@ -31,7 +31,7 @@ func (e *Environment) Polled(int) {
 	case e.phase == serving && e.cur != nil && !e.cur.responded.IsZero():
 		e.stopAlarm()
 		e.finish(e.cur, now, e.cur.status(), e.cur.result.ErrorType)
-		acts = s.decide(s.fleet.Freed(s.now(), e.id, 1, s.out[:0]))
+		acts = s.tell(fleet.Input{Op: fleet.OpFreed, Env: e.id, N: 1})
 	default:
 		s.mu.Unlock()
 		return
@@ -88,7 +88,7 @@ func (e *Environment) Responded(requestID string, resp runtimeapi.Response) {
 	if r.result.FunctionError != "" {
 		e.fn.counts.Errors++
 	}
-	acts := s.decide(s.fleet.Responded(s.now(), e.id, r.id, s.out[:0]))
+	acts := s.tell(fleet.Input{Op: fleet.OpResponded, Env: e.id, Req: r.id})
 	s.mu.Unlock()
 	if r.tail == nil {
 		r.end()
@@ -105,9 +105,9 @@ func (e *Environment) broken(now time.Time) []action {
 	r.result.FunctionError, r.result.ErrorType = errUnhandled, "Runtime.TruncatedResponse"
 	r.result.Payload = platformError(r.event.RequestID, r.result.ErrorType, "The runtime broke off its response")
 	e.fn.counts.Errors++
-	acts := s.decide(s.fleet.Responded(s.now(), e.id, r.id, s.out[:0]))
+	acts := s.tell(fleet.Input{Op: fleet.OpResponded, Env: e.id, Req: r.id})
 	e.finish(r, now, telemetry.Errored, r.result.ErrorType)
-	return append(acts, s.decide(s.fleet.Freed(s.now(), e.id, 1, s.out[:0]))...)
+	return append(acts, s.tell(fleet.Input{Op: fleet.OpFreed, Env: e.id, N: 1})...)
 }
 
 // answer turns what the runtime posted into what the caller gets (spec lambda.md §1.4, §4.2).

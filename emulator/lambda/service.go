@@ -33,6 +33,9 @@ type Options struct {
 	Lifetimes fleet.Lifetimes
 	// Seed of what is drawn here: the versions that weighted aliases choose, and cold starts.
 	Seed uint64
+	// Record is given every input of the fleet and what it decided, in their order; a fleet of the same FleetOptions takes the same decisions. The
+	// Service's lock is held, and the slice is only valid during the call. nil records nothing.
+	Record func(fleet.Input, []fleet.Decision)
 	// Snapshot makes code that a published version keeps: what of it is in folders that may change is copied. nil takes the code as it is.
 	Snapshot func(context.Context, Code) (Code, error)
 	// Unpack makes code of a deployment package, a zip file, and gets it ready to run; nil refuses UpdateFunctionCode. Its error is the user's.
@@ -125,13 +128,7 @@ func New(o Options) *Service {
 		began:     time.Now(),
 		slots:     make(chan struct{}, 2*runtime.NumCPU()),
 		functions: map[string]*Function{},
-		fleet: fleet.New(fleet.Options{
-			AccountConcurrency: int32(o.AccountConcurrency),
-			IdleTimeout:        fleet.Time(o.IdleTimeout),
-			Grace:              fleet.Time(freedGrace),
-			RequestRate:        requestRate(o.RequestRate),
-			Lifetimes:          o.Lifetimes,
-		}),
+		fleet:     fleet.New(o.FleetOptions()),
 	}
 	s.idle = sync.NewCond(&s.mu)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
@@ -139,6 +136,14 @@ func New(o Options) *Service {
 	s.queue = newQueue(s)
 	s.wg.Go(func() { s.freezer.run(s.ctx) })
 	return s
+}
+
+// FleetOptions are those of the Service's fleet.
+func (o *Options) FleetOptions() fleet.Options {
+	return fleet.Options{
+		AccountConcurrency: int32(o.AccountConcurrency), IdleTimeout: fleet.Time(o.IdleTimeout), Grace: fleet.Time(freedGrace),
+		RequestRate: requestRate(o.RequestRate), Lifetimes: o.Lifetimes,
+	}
 }
 
 func requestRate(n int) int32 {
@@ -167,7 +172,7 @@ func (s *Service) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.closing {
 		s.closing = true
-		acts := s.decide(s.fleet.Close(s.now(), s.out[:0]))
+		acts := s.tell(fleet.Input{Op: fleet.OpClose})
 		for _, f := range s.functions {
 			s.warm(f, nil)
 			f.settle(errClosing)

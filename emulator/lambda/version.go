@@ -142,7 +142,7 @@ func (s *Service) install(f *Function, pool fleet.Pool, cfg *config.Function, co
 }
 
 func (s *Service) renew(f *Function, pool fleet.Pool) []action {
-	return s.decide(s.fleet.Renew(s.now(), f.id, pool, s.out[:0]))
+	return s.tell(fleet.Input{Op: fleet.OpRenew, Func: f.id, Pool: pool})
 }
 
 // Publication is what PublishVersion is asked for. "" checks nothing, and takes the function's description.
@@ -258,7 +258,7 @@ type AliasChange struct {
 	RevisionID string
 }
 
-func (s *Service) tell(f *Function, a *alias) Alias {
+func (s *Service) show(f *Function, a *alias) Alias {
 	out := Alias{ARN: s.arn(f.cfg.Name, a.name), Name: a.name, Description: a.description, Version: versionName(a.pool), RevisionID: a.revision}
 	if a.other != 0 {
 		out.Weights = map[string]float64{versionName(a.other): a.weight}
@@ -278,7 +278,7 @@ func (s *Service) Aliases(name, version string) ([]Alias, error) {
 	for _, key := range slices.Sorted(maps.Keys(f.aliases)) {
 		a := f.aliases[key]
 		if version == "" || version == versionName(a.pool) || a.other != 0 && version == versionName(a.other) {
-			out = append(out, s.tell(f, a))
+			out = append(out, s.show(f, a))
 		}
 	}
 	return out, nil
@@ -293,7 +293,7 @@ func (s *Service) Alias(name, aliasName string) (Alias, error) {
 		return Alias{}, s.unknown(name, "")
 	}
 	if a := f.aliases[aliasName]; a != nil {
-		return s.tell(f, a), nil
+		return s.show(f, a), nil
 	}
 	return Alias{}, &Error{Status: 404, Name: "ResourceNotFoundException", Type: "User", Message: "Cannot find alias arn: " + s.arn(name, aliasName)}
 }
@@ -317,7 +317,7 @@ func (s *Service) CreateAlias(ctx context.Context, name, aliasName string, c Ali
 		return Alias{}, err
 	}
 	f.aliases[aliasName] = a
-	return s.tell(f, a), nil
+	return s.show(f, a), nil
 }
 
 // UpdateAlias changes an alias. Provisioned concurrency on it moves with it to another version, and is allocated there anew.
@@ -349,7 +349,7 @@ func (s *Service) UpdateAlias(name, aliasName string, c AliasChange) (Alias, err
 	}
 	a.revision = NewRequestID()
 	acts := s.follow(f, a)
-	out := s.tell(f, a)
+	out := s.show(f, a)
 	s.mu.Unlock()
 	s.do(acts)
 	return out, nil
