@@ -183,14 +183,18 @@ func (e *Emulator) assemble(p *config.Project, credentials lambda.Credentials) {
 	if e.o.NoFreeze {
 		freezeAfter = -1
 	}
-	e.lambda = lambda.New(lambda.Options{
+	o := lambda.Options{
 		Executor: e.run, Telemetry: e.stream, Region: e.o.Region, Account: e.o.Account,
 		AccountConcurrency: p.AccountConcurrency, IdleTimeout: idle, FreezeAfter: freezeAfter,
 		Seed: e.o.Seed, Lifetimes: lifetimes, Snapshot: e.snapshot, Unpack: e.unpack,
 		RequestRate: p.RequestRate, StartBurst: p.StartBurst, StartsPerSecond: p.StartsPerSecond,
 		Credentials: credentials, Endpoints: map[string]string{"AWS_ENDPOINT_URL_LAMBDA": e.aws.url()},
 		Log: func(format string, args ...any) { e.notice(fmt.Sprintf(format, args...)) },
-	})
+	}
+	if e.o.recorder != nil {
+		o.Record = e.o.recorder(o.FleetOptions())
+	}
+	e.lambda = lambda.New(o)
 }
 
 // serve starts the AWS endpoint; the APIs' fronts get their gateway from apply.

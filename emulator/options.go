@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/emulate/emulator/config"
+	"example.com/emulate/emulator/fleet"
 	"example.com/emulate/emulator/telemetry"
 )
 
@@ -60,6 +61,9 @@ type Options struct {
 	// OnEvents is called with every batch of events, in order, from one goroutine; it may block, and holds back only the handlers' output then.
 	// The slice is only valid during the call.
 	OnEvents func([]telemetry.Event)
+
+	// recorder gives what is told each input of the fleet, which has these options, and its decisions: for tests, which replay them.
+	recorder func(fleet.Options) func(fleet.Input, []fleet.Decision)
 }
 
 // ConfigError is a configuration that cannot be served. Diagnostics holds all its problems, warnings too.
