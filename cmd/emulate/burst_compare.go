@@ -63,7 +63,7 @@ func newPoint(settings []burst.Setting, o *emulator.Options) (*point, error) {
 
 // set changes the target's function with Lambda's API. What is provisioned is a version: a target that names none becomes that of the new one.
 func (p *point) set(ctx context.Context, at *found) error {
-	if p.provisioned == nil && p.reserved == nil && p.memory == nil {
+	if p.provisioned == nil && p.memory == nil && !p.changes("reserved") {
 		return nil
 	}
 	if at.function == "" {

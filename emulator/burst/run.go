@@ -34,7 +34,7 @@ type Progress struct {
 
 // How often environments are counted and progress is told, and how long events may come after the last answer.
 const (
-	countEvery = 50 * time.Millisecond
+	countEvery = 25 * time.Millisecond
 	tellEvery  = 100 * time.Millisecond
 	settleTime = 3 * time.Second
 )
