@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"math"
 	"time"
 
 	"example.com/emulate/emulator/fleet"
@@ -26,23 +25,25 @@ type Hello struct {
 
 // at is what a hello-world function would take where load, 0 to 1, says how many of the start slots others hold.
 func (c *ColdStart) at(load float64) Hello {
-	if c.Alone.Median == 0 {
-		return Hello{High: math.MaxInt64}
-	}
 	between := func(a, b time.Duration) time.Duration { return a + time.Duration(load*float64(b-a)) }
 	return Hello{between(c.Alone.Median, c.Crowded.Median), between(c.Alone.High, c.Crowded.High)}
 }
 
 // rest is how much longer an INIT has to last that has taken own, so that a hello-world function takes what was drawn, and a heavier one longer by its
-// own work: what own is above this machine's hello world. What lies within that one's spread is no work of the function's. Where hello world was not
-// measured, INIT takes at least what was drawn.
+// own work: what own is above this machine's hello world. What lies within that one's spread is no work of the function's.
+//
+// It is negative where hello world takes longer here than what was drawn: then INIT is over when it is over, and what is too much of it is this
+// machine's slowness, which Lambda's numbers leave out. Where hello world was not measured, INIT takes at least what was drawn.
 func (c *ColdStart) rest(drawn, own time.Duration, load float64) time.Duration {
+	if c.Alone.Median == 0 {
+		return max(0, drawn-own)
+	}
 	hello := c.at(load)
 	work := time.Duration(0)
 	if own > hello.High {
 		work = own - hello.Median
 	}
-	return max(0, drawn+work-own)
+	return drawn + work - own
 }
 
 // delay is what one environment's cold start gets.
@@ -51,7 +52,7 @@ type delay struct {
 	before time.Duration // the process exists
 	init   time.Duration // as drawn
 	load   float64       // of the start slots when INIT began
-	rest   time.Duration // of INIT, after its first poll
+	rest   time.Duration // of INIT, after its first poll; negative where the machine took too long
 }
 
 // drawDelay draws for the function's next environment. The n-th draw depends on the seed, the function's name and n alone. Service.mu is held.
@@ -106,6 +107,7 @@ func (e *Environment) lengthen(inst Instance) Instance {
 		return inst
 	}
 	d.rest = d.cold.rest(d.init, e.polled.Sub(e.exists), d.load)
+	e.fn.counts.WaitedForMachine += max(0, -d.rest)
 	left := time.Until(e.polled.Add(d.rest))
 	if left <= 0 {
 		return inst

@@ -31,7 +31,7 @@ func TestColdStartRest(t *testing.T) {
 		{"hello world, a little slow", measured, 100 * ms, 49 * ms, 51 * ms, 0},
 		{"crowded hello world", measured, 100 * ms, 90 * ms, 10 * ms, 1},
 		{"half crowded", measured, 100 * ms, 79 * ms, 21 * ms, 0.5},
-		{"slower than what was drawn", measured, 30 * ms, 45 * ms, 0, 0},
+		{"slower than what was drawn", measured, 30 * ms, 45 * ms, -15 * ms, 0},
 		{"work of its own", measured, 100 * ms, 240 * ms, 60 * ms, 0},
 		{"work of its own, crowded", measured, 100 * ms, 280 * ms, 20 * ms, 1},
 		{"not measured", ColdStart{}, 100 * ms, 40 * ms, 60 * ms, 0},
@@ -43,10 +43,10 @@ func TestColdStartRest(t *testing.T) {
 	}
 }
 
-// goHello is a Go function of 5 MB whose hello world takes 50 ms here.
+// goHello is a Go function of 5 MB whose hello world takes 20 ms here.
 func goHello() *ColdStart {
 	row, _ := fleet.ColdStartOf("provided.al2023", "go", "Zip", "x86_64")
-	return &ColdStart{Row: row, Package: fleet.Package{Type: "Zip", SizeMB: 5}, Alone: Hello{50 * ms, 60 * ms}, Crowded: Hello{50 * ms, 60 * ms}}
+	return &ColdStart{Row: row, Package: fleet.Package{Type: "Zip", SizeMB: 5}, Alone: Hello{20 * ms, 25 * ms}, Crowded: Hello{20 * ms, 25 * ms}}
 }
 
 var initDuration = regexp.MustCompile(`Billed Duration: (\d+) ms.*Init Duration: ([0-9.]+) ms`)
@@ -89,7 +89,7 @@ func coldStarts(t *testing.T, seed uint64, n int, takes time.Duration) (latencie
 
 func TestColdStartsOfAWS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		latencies, inits, waits := coldStarts(t, 3, 400, 50*ms)
+		latencies, inits, waits := coldStarts(t, 3, 400, 20*ms)
 		slices.Sort(waits)
 		if waits[len(waits)-1] != 0 {
 			t.Errorf("AWS's delays count as time that the start waited for this machine: %v", waits[len(waits)-1])
@@ -103,18 +103,45 @@ func TestColdStartsOfAWS(t *testing.T) {
 		if p50 := sorted[len(sorted)/2]; p50 < 47*ms || p50 > 53*ms {
 			t.Errorf("p50 of Init Duration %v, the table has 50 ms", p50)
 		}
-		again, sameInits, _ := coldStarts(t, 3, 400, 50*ms)
+		again, sameInits, _ := coldStarts(t, 3, 400, 20*ms)
 		if d := cmp.Diff(inits, sameInits) + cmp.Diff(latencies, again); d != "" {
 			t.Errorf("the same seed: %s", d)
 		}
-		_, other, _ := coldStarts(t, 4, 10, 50*ms)
+		_, other, _ := coldStarts(t, 4, 10, 20*ms)
 		if cmp.Equal(inits[:10], other) {
 			t.Error("another seed gives the same numbers")
 		}
-		_, heavy, _ := coldStarts(t, 3, 400, 250*ms)
+		_, heavy, _ := coldStarts(t, 3, 400, 220*ms)
 		for i := range heavy {
 			if (heavy[i] - inits[i]).Round(time.Microsecond) != 200*ms {
 				t.Fatalf("a function with 200 ms of work: %v after %v", heavy[i], inits[i])
+			}
+		}
+	})
+}
+
+// On a machine whose hello world takes longer than AWS's, Init Duration is the table's all the same; the difference is time that the start waited for
+// this machine.
+func TestColdStartsOnASlowMachine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{Seed: 3}, func(Spec, int) behaviour { return behaviour{init: 400 * ms} })
+		cfg := w.fn("f", nil)
+		slow := goHello()
+		slow.Alone, slow.Crowded = Hello{400 * ms, 450 * ms}, Hello{400 * ms, 450 * ms}
+		w.s.SetCode(cfg, Code{Digest: "aws", ColdStart: slow})
+		w.invoke(t, "f")
+		w.stream.Flush()
+		for _, e := range w.events {
+			r, ok := e.Record.(*telemetry.InitReport)
+			if !ok {
+				continue
+			}
+			took, waited := time.Duration(r.Metrics.Duration), time.Duration(r.Metrics.WaitedForMachine)
+			if took > 100*ms || took+waited != 400*ms {
+				t.Errorf("INIT took %v, and waited for this machine for %v", took, waited)
+			}
+			if st := w.s.Stats()[0]; st.WaitedForMachine != waited {
+				t.Errorf("%v in all", st.WaitedForMachine)
 			}
 		}
 	})

@@ -301,7 +301,7 @@ func (e *Environment) failLocked(cause fleet.Cause, why *failure) []action {
 	e.stopAlarm()
 	e.idleSince.Store(0)
 	if e.phase == initializing {
-		e.reportInit(time.Now(), why.status, why.errorType)
+		e.reportInit(time.Since(e.exists), why.status, why.errorType)
 	}
 	e.phase = dead
 	e.failure = why

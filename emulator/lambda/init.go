@@ -101,11 +101,11 @@ func (e *Environment) ready(inst Instance) {
 		return
 	}
 	e.phase = serving
-	end := e.polled.Add(e.delay.rest)
+	took := e.polled.Sub(e.exists) + e.delay.rest
 	if e.initPhase == telemetry.PhaseInit {
-		e.initTime = end.Sub(e.exists)
+		e.initTime = took
 	}
-	e.reportInit(end, telemetry.Success, "")
+	e.reportInit(took, telemetry.Success, "")
 	acts := s.tell(fleet.Input{Op: fleet.OpReady, Env: e.id, N: 1})
 	idle := e.cur == nil
 	if idle {

@@ -43,14 +43,15 @@ func runtimeVersion(runtime, region string) (version, arn string) {
 	return runtime + ".v1", arn
 }
 
-// reportInit tells how INIT ended. Service.mu is held.
-func (e *Environment) reportInit(now time.Time, status telemetry.Status, errorType string) {
+// reportInit tells how INIT ended, and what it took. Service.mu is held.
+func (e *Environment) reportInit(took time.Duration, status telemetry.Status, errorType string) {
+	now := time.Now()
 	e.s.o.Telemetry.EmitPair(
 		e.event(telemetry.TypeInitRuntimeDone, now, "", &telemetry.InitRuntimeDone{
 			InitializationType: e.initType, Phase: e.initPhase, Status: status, ErrorType: errorType}),
 		e.event(telemetry.TypeInitReport, now, "", &telemetry.InitReport{
 			InitializationType: e.initType, Phase: e.initPhase, Status: status, ErrorType: errorType,
-			Metrics: telemetry.InitMetrics{Duration: telemetry.Millis(now.Sub(e.exists)), WaitedForMachine: telemetry.Millis(e.exists.Sub(e.decided))}}))
+			Metrics: telemetry.InitMetrics{Duration: telemetry.Millis(took), WaitedForMachine: telemetry.Millis(e.exists.Sub(e.decided) + max(0, -e.delay.rest))}}))
 }
 
 // emitStart tells that the invocation begins. Service.mu is held.
