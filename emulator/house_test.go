@@ -24,7 +24,7 @@ const module = "example.com/emulate/"
 var mayImport = map[string][]string{
 	"cmd/emulate":             {"emulator", "emulator/config", "emulator/telemetry", "emulator/burst", "emulator/simulate", "dockerbuild"},
 	"cmd/emulate-init":        {"emulator/sandbox/inside"},
-	"cmd/bench":               {"emulator", "emulator/config", "emulator/telemetry", "dockerbuild", "emulator/sandbox"},
+	"cmd/bench":               {"emulator", "emulator/config", "emulator/telemetry", "emulator/burst", "dockerbuild", "emulator/sandbox"},
 	"cmd/bench/handler":       {},
 	"emulator/emulatortest":   {"emulator", "emulator/telemetry"},
 	"emulator":                {"emulator/config", "emulator/telemetry", "emulator/fleet", "emulator/lambda", "emulator/sandbox", "emulator/awsapi", "emulator/docker", "runtimeapi", "gateway", "dockerbuild"},

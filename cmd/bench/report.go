@@ -15,6 +15,8 @@ type results struct {
 	Cold    []coldResult
 	Memory  memoryResult
 	Edit    []editResult
+
+	Generator []generatorResult
 }
 
 // loadResult compares a system with the floor: times in ms, rates per second, CPU in µs per request of the server's own process.
@@ -68,6 +70,12 @@ func (r *results) print(w io.Writer) {
 		fmt.Fprintln(tw, "\nedit to answer\tms\tbare\tover\t")
 		for _, e := range r.Edit {
 			fmt.Fprintf(tw, "%s\t%.0f\t%.0f\t%.0f\t\n", e.Runtime, e.Answer, e.Bare, e.Over)
+		}
+	}
+	if r.Generator != nil {
+		fmt.Fprintln(tw, "\ngenerator\tconnections\trequests/s\twrk\tratio\tp50 ms\tmax ms\t")
+		for _, g := range r.Generator {
+			fmt.Fprintf(tw, "emulate burst\t%d\t%.0f\t%.0f\t%.2f\t%.3f\t%.1f\t\n", g.Connections, g.Rate, g.WrkRate, g.Ratio, g.P50MS, g.Slowest)
 		}
 	}
 }

@@ -100,7 +100,12 @@ func (b *bench) startEmulate(program, project string, args ...string) (*system, 
 
 // startFloor starts this program as the floor.
 func (b *bench) startFloor(events map[string]string) (*system, error) {
-	c := b.command(b.self, "-floor", b.handler, events["http"], events["rest"])
+	return b.startChild("-floor", b.handler, events["http"], events["rest"])
+}
+
+// startChild starts this program as a server, whose first line is its address.
+func (b *bench) startChild(args ...string) (*system, error) {
+	c := b.command(b.self, args...)
 	c.Stderr = os.Stderr
 	out, err := c.StdoutPipe()
 	if err != nil {
@@ -111,7 +116,7 @@ func (b *bench) startFloor(events map[string]string) (*system, error) {
 	}
 	addr, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		return nil, fmt.Errorf("start the floor: %w", err)
+		return nil, fmt.Errorf("start %s: %w", args[0], err)
 	}
 	addr = strings.TrimSpace(addr)
 	return &system{name: "floor", cmd: c, addr: map[string]string{"http": addr, "rest": addr, "invoke": addr}}, nil
