@@ -28,7 +28,9 @@ type process struct {
 	url    string // of the HTTP API
 	aws    string
 	stderr output
-	ended  chan error
+	// records gets the lines of standard output after the first, where a test wants them.
+	records io.Writer
+	ended   chan error
 }
 
 // output is what a process has written so far.
@@ -106,7 +108,7 @@ func newProcess(t *testing.T, dir string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &process{t: t, dir: dir, cmd: exec.Command(path, "serve", dir, "--json", "--port", "0", "--aws-port", "0"), ended: make(chan error, 1)}
+	return &process{t: t, dir: dir, cmd: exec.Command(path, "serve", dir, "--json", "--port", "0", "--aws-port", "0"), records: io.Discard, ended: make(chan error, 1)}
 }
 
 // start waits for the ready line.
@@ -132,7 +134,7 @@ func (p *process) start() {
 	}
 	p.aws, p.url = ready.AWS, ready.APIs[0].URL
 	go func() {
-		_, _ = io.Copy(io.Discard, lines) // until the process ends
+		_, _ = io.Copy(p.records, lines) // until the process ends
 		p.ended <- p.cmd.Wait()
 	}()
 }
