@@ -2,9 +2,9 @@
 //
 // Each system is a process of its own. The measured systems take turns in slices of a few seconds (load.go), so that a machine whose speed drifts
 // drifts for all of them; the figure is the median of the ratios of neighbouring slices. floor.go is what no emulator can be faster than: net/http
-// that hands fixed bytes to the same handler. cold.go starts many environments at once, memory.go looks at resident memory, edit.go measures from
-// the edit of a file to the answer of the new code, generator.go compares the generator of emulate burst with wrk, soak.go sends a million invocations
-// with failures among them.
+// that hands fixed bytes to the same handler. cold.go starts many environments at once, profile.go tells what the decisions cost of that, coldstarts.go
+// compares cold starts as AWS has them with what is published, memory.go looks at resident memory, edit.go measures from the edit of a file to the
+// answer of the new code, generator.go compares the generator of emulate burst with wrk, soak.go sends a million invocations with failures among them.
 package main
 
 import (
@@ -29,6 +29,7 @@ type options struct {
 	only     string
 	soak     int
 	coldRuns int
+	draws    int
 
 	// What child processes are started with.
 	floor, floorCold string
@@ -42,9 +43,10 @@ func main() {
 	flag.IntVar(&o.slices, "slices", 9, "slices of each system")
 	flag.StringVar(&o.base, "base", "", "commit to build and measure too")
 	flag.StringVar(&o.out, "out", "bench.json", "file for the results as JSON")
-	flag.StringVar(&o.only, "only", "", "only one part: load, cold, memory, edit or generator (which needs wrk, and runs only when it is asked for)")
+	flag.StringVar(&o.only, "only", "", "only one part: load, cold, profile, coldstarts, memory, edit or generator (which needs wrk, and runs only when it is asked for)")
 	flag.IntVar(&o.soak, "soak", 0, "instead: this many invocations with failures among them")
 	flag.IntVar(&o.coldRuns, "cold-runs", 5, "runs of each cold start measurement")
+	flag.IntVar(&o.draws, "draws", 2000, "cold starts of each runtime with coldStarts: aws")
 	flag.StringVar(&o.floor, "floor", "", "(child) serve as the floor, with this handler")
 	flag.StringVar(&o.floorCold, "floor-cold", "", "(child) start this handler -n times and wait for each one's first poll")
 	flag.IntVar(&o.floorN, "n", 16, "(child) processes of the floor")
@@ -84,9 +86,9 @@ func run(o options) error {
 	if o.soak > 0 {
 		return b.soak(o.soak)
 	}
-	parts := []part{{"cold", b.cold}, {"load", b.load}, {"memory", b.memory}, {"edit", b.edit}, {"generator", b.generator}}
+	parts := []part{{"cold", b.cold}, {"profile", b.profile}, {"coldstarts", b.coldStarts}, {"load", b.load}, {"memory", b.memory}, {"edit", b.edit}, {"generator", b.generator}}
 	if o.only != "" && !slices.ContainsFunc(parts, func(p part) bool { return p.name == o.only }) {
-		return fmt.Errorf("-only %s: the parts are load, cold, memory, edit and generator", o.only)
+		return fmt.Errorf("-only %s: the parts are load, cold, profile, coldstarts, memory, edit and generator", o.only)
 	}
 	r := results{Machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), runtime.Version()), Time: time.Now().UTC()}
 	for _, part := range parts {

@@ -14,7 +14,10 @@ type results struct {
 	Load    []loadResult
 	Cold    []coldResult
 	Memory  memoryResult
-	Edit    []editResult
+	// Profile is that of a thousand environments at once, some times.
+	Profile    *profileResult
+	ColdStarts []coldStartResult
+	Edit       []editResult
 
 	Generator []generatorResult
 }
@@ -32,6 +35,19 @@ type loadResult struct {
 type coldResult struct {
 	N                            int
 	Seconds, FloorSeconds, Ratio float64
+}
+
+// profileResult is the share, 0 to 1, of the emulator's CPU time that package fleet took.
+type profileResult struct {
+	Environments   int
+	Fleet, Seconds float64
+}
+
+// coldStartResult compares Init Durations, in ms, with the published ones.
+type coldStartResult struct {
+	Runtime                      string
+	Draws                        int
+	P50, P99, TableP50, TableP99 float64
 }
 
 type memoryResult struct {
@@ -61,6 +77,16 @@ func (r *results) print(w io.Writer) {
 		fmt.Fprintln(tw, "\ncold at once\tseconds\tfloor\tratio\t")
 		for _, c := range r.Cold {
 			fmt.Fprintf(tw, "%d\t%.3f\t%.3f\t%.2f\t\n", c.N, c.Seconds, c.FloorSeconds, c.Ratio)
+		}
+	}
+	if p := r.Profile; p != nil {
+		fmt.Fprintf(tw, "\npackage fleet\t%.2f %% of %.1f s of CPU\t\nenvironments started\t%d\t\n", 100*p.Fleet, p.Seconds, p.Environments)
+	}
+	if r.ColdStarts != nil {
+		fmt.Fprintln(tw, "\nInit Duration\tstarts\tp50 ms\ttable\tapart %\tp99 ms\ttable\tapart %\t")
+		for _, c := range r.ColdStarts {
+			fmt.Fprintf(tw, "%s\t%d\t%.1f\t%.0f\t%+.1f\t%.1f\t%.0f\t%+.1f\t\n", c.Runtime, c.Draws,
+				c.P50, c.TableP50, 100*(c.P50/c.TableP50-1), c.P99, c.TableP99, 100*(c.P99/c.TableP99-1))
 		}
 	}
 	if r.Memory.With16KB != 0 {
