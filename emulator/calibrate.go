@@ -25,9 +25,8 @@ const (
 	crowdRounds  = 3
 	crowdAtMost  = 32
 	calibrations = "hello.json" // in the cache folder
-	// spread is how far above the longest of the few that were measured others are still taken as hello world's own.
-	// A busy machine's outliers are not: at most twice the median is.
-	spread, most = 1.25, 2
+	// spread times the median is what a hello world takes at the most: a busy machine's INITs scatter, and what scatters is no work of a function's.
+	spread = 2
 	// measuredFor is how long a measurement is good: machines and interpreters change.
 	measuredFor = 7 * 24 * time.Hour
 )
@@ -218,8 +217,8 @@ func (m *meter) rounds(ctx context.Context, function string, rounds, n int) (lam
 		all = append(all, some...)
 	}
 	slices.Sort(all)
-	median, longest := all[len(all)/2], float64(all[len(all)-1])
-	return lambda.Hello{Median: median, High: min(time.Duration(spread*longest), most*median)}, nil
+	median := all[len(all)/2]
+	return lambda.Hello{Median: median, High: spread * median}, nil
 }
 
 // round makes n cold starts at once, and waits until their environments are gone.
