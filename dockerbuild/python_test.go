@@ -71,7 +71,7 @@ func TestInterpreter(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", shims+string(os.PathListSeparator)+os.Getenv("PATH"))
-	j := &job{Builder: f.builder, fn: f.fn("python3.19", "a.b", "fn"), dir: f.dir}
+	j := &job{Builder: f.builder, fn: f.fn("python3.19", "a.b", "fn"), dir: f.dir, runner: f.builder.opts.Runner}
 	py, err := j.interpreter(t.Context())
 	if err != nil {
 		t.Fatal(err)
