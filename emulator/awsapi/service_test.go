@@ -1,11 +1,15 @@
 package awsapi
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+
+	"example.com/emulate/emulator/lambda"
+	"example.com/emulate/emulator/telemetry"
 )
 
 func TestOtherServices(t *testing.T) {
@@ -110,12 +114,24 @@ func FuzzRoutes(f *testing.F) {
 		f.Add("POST", seed)
 		f.Add("GET", seed)
 	}
+	stream := telemetry.NewStream()
+	rest := lambda.New(lambda.Options{Executor: noSandbox{}, Telemetry: stream}) // what is no Invoke
+	f.Cleanup(func() {
+		if err := rest.Close(context.Background()); err != nil {
+			f.Error(err)
+		}
+		stream.Close()
+	})
+	for _, seed := range []string{"/2015-03-31/functions/f/versions", "/2015-03-31/functions/f/aliases/a", "/2019-09-30/functions/f/provisioned-concurrency?Qualifier=1", "/2017-10-31/functions/f/concurrency"} {
+		f.Add("PUT", seed)
+		f.Add("POST", seed)
+	}
 	f.Fuzz(func(t *testing.T, method, path string) {
 		u, err := url.ParseRequestURI(path)
 		if err != nil || u.Host != "" || !isToken(method) {
 			return
 		}
-		fake := &fakeLambda{}
+		fake := &fakeLambda{Lambda: rest}
 		r := httptest.NewRequest("GET", "http://localhost/", nil)
 		r.Method, r.URL = method, u
 		w := httptest.NewRecorder()
