@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/emulate/emulator"
+	"example.com/emulate/emulator/burst"
+)
+
+// On a terminal the progress is one line that gives way to what else is said; elsewhere it is a line every ten seconds.
+func TestTeller(t *testing.T) {
+	p := burst.Progress{Elapsed: 1500 * time.Millisecond, Offered: 30, Answered: 20, ColdStarts: 4, Environments: burst.Environments{Idle: 2, Busy: 5}}
+	for _, c := range []struct {
+		live bool
+		want string
+	}{
+		{true, "\r\x1b[2Kmemory=128  1.5 s: 30 sent, 20 answered, 4 cold, 7 environments …\r\x1b[2Kleft out\n\r\x1b[2Kmemory=128  11.5 s: 30 sent, 20 answered, 4 cold, 7 environments…\r\x1b[2K"},
+		{false, "memory=128\nleft out\nmemory=128  11.5 s: 30 sent, 20 answered, 4 cold, 7 environments (0 starting, 5 busy)\n"},
+	} {
+		var b bytes.Buffer
+		told := newTeller(&b)
+		told.live, told.width = c.live, 66
+		told.label(" memory=128")
+		told.progress(p)
+		told.say("left %s", "out")
+		later := p
+		later.Elapsed = 11500 * time.Millisecond
+		told.progress(later)
+		if !c.live {
+			later.Elapsed += time.Second
+			told.progress(later)
+		}
+		told.end()
+		told.end()
+		if d := cmp.Diff(c.want, b.String()); d != "" {
+			t.Errorf("live %v: -want +got:\n%s", c.live, d)
+		}
+	}
+}
+
+// A path finds its route as API Gateway does: more words before variables, those before greedy ones, $default last.
+func TestRouteOfATarget(t *testing.T) {
+	var s served
+	for _, r := range []struct{ method, path string }{
+		{"ANY", "$default"}, {"GET", "/users"}, {"GET", "/users/{id}"}, {"DELETE", "/users/{id}"}, {"POST", "/users/me"}, {"ANY", "/users/{proxy+}"}, {"PUT", "/files/{name}"},
+	} {
+		s.Routes = append(s.Routes, emulator.Route{API: "web", URL: "http://web", Stage: "prod", Method: r.method, Path: r.path, Function: "f"})
+	}
+	s.Routes = append(s.Routes, emulator.Route{API: "later", URL: "http://later", Stage: "$default", Method: "GET", Path: "/later", Function: "f"})
+	for _, c := range []struct{ target, method, want string }{
+		{"/users", "", "GET /users GET"},
+		{"/users/7?x=/y", "", "GET /users/{id} "},
+		{"/users/7", "DELETE", "DELETE /users/{id} DELETE"},
+		{"/users/me", "POST", "POST /users/me POST"},
+		{"/users/me/and/more", "", "ANY /users/{proxy+} "},
+		{"/prod/users", "", "GET /users GET"},
+		{"/files/{{uuid}}", "", "PUT /files/{name} PUT"},
+		{"/", "", "ANY $default "},
+		{"/later", "", "ANY $default "},
+	} {
+		var at found
+		if err := s.route(&at, c.target, c.method); err != nil {
+			t.Errorf("%s: %v", c.target, err)
+		}
+		if got := fmt.Sprintf("%s %s", at.route, at.method); got != c.want || at.url != "http://web"+c.target {
+			t.Errorf("%s is %s at %s, want %s", c.target, got, at.url, c.want)
+		}
+	}
+	s.Routes = s.Routes[7:]
+	if err := s.route(&found{}, "/", ""); err == nil {
+		t.Error("/ is routed")
+	}
+}
