@@ -78,7 +78,7 @@ func (f *shapeFlags) shape() (chosen, error) {
 		return chosen{}, usagef("--for is how long --rate, --ramp or --spike last: give one of them, such as --rate 50 --for %v", f.length)
 	case f.length <= 0:
 		return chosen{}, usagef("--for %v: it is longer than 0, such as 30s", f.length)
-	case f.rate < 0 || f.spike < 0 || f.flags.Changed("rate") && f.rate == 0:
+	case !rateOf(f.rate, f.flags.Changed("rate")) || !rateOf(f.spike, f.flags.Changed("spike")):
 		return chosen{}, usagef("a rate is a number of requests per second above 0, such as --rate 50")
 	}
 	switch {
@@ -102,13 +102,21 @@ func (f *shapeFlags) shape() (chosen, error) {
 	return chosen{burst.AtOnce(f.atOnce), f.atOnce}, nil
 }
 
+// maxRate is more than any generator sends.
+const maxRate = 1e7
+
+// rateOf says whether a flag's value is a rate; one that is not given is 0.
+func rateOf(perSecond float64, given bool) bool {
+	return !given || perSecond > 0 && perSecond <= maxRate
+}
+
 func steady(s burst.Shape, rate float64) chosen { return chosen{s, int(min(rate+1, readyMost))} }
 
 func (f *shapeFlags) rampShape() (chosen, error) {
 	from, to, ok := strings.Cut(f.ramp, "..")
 	low, err1 := strconv.ParseFloat(from, 64)
 	high, err2 := strconv.ParseFloat(to, 64)
-	if !ok || err1 != nil || err2 != nil || !(low >= 0) || !(high >= 0) || !(low+high > 0) || low+high > 1e12 {
+	if !ok || err1 != nil || err2 != nil || !(low >= 0) || !(high >= 0) || !(low+high > 0) || low+high > maxRate {
 		return chosen{}, usagef("--ramp %s: it is R1..R2 in requests per second, such as 0..500", f.ramp)
 	}
 	return steady(burst.Ramp(low, high, f.length), low), nil

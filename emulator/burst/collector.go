@@ -37,6 +37,8 @@ type collector struct {
 	unsure   int64 // answers of which no event told
 	gone     bool  // the events have ended
 	cut      int64 // requests that the end of ctx met
+	// interrupted says that ctx ended before the load did.
+	interrupted bool
 }
 
 // watched is what the events tell of one function.

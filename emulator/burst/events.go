@@ -157,6 +157,7 @@ func (c *collector) report(offered int64) *Report {
 	}
 	c.only(r)
 	c.remark(offered)
+	c.slowMachine(r)
 	r.Notes = c.notes
 	return r
 }
@@ -185,10 +186,19 @@ func (c *collector) remark(offered int64) {
 			c.notes = append(c.notes, fmt.Sprintf(format, count(n)))
 		}
 	}
-	if c.cut > 0 {
+	if c.interrupted {
 		c.notes = append(c.notes, fmt.Sprintf("interrupted: %s of %s requests had no answer yet, and are not counted", count(c.cut), count(offered)))
 	}
 	note(c.unsure, "of %s answers no event told whether they were cold starts: they count as warm")
 	note(c.others, "%s requests of others met the emulator meanwhile: environments, durations and cost have them too")
 	note(c.dropped, "%s events were lost because reading them was too slow: cold starts, durations and cost are too low")
+}
+
+// slowMachine notes where it is this computer that a reader sees, and not Lambda.
+func (c *collector) slowMachine(r *Report) {
+	const few = 10
+	if w := r.WaitedForMachine; r.Cold.Count >= few && w.P50 > r.Cold.P50/2 {
+		c.notes = append(c.notes, fmt.Sprintf("most of what cold starts took here is waiting for this computer (p50 %s of %s), which AWS does not make them wait for",
+			inWords(w.P50), inWords(r.Cold.P50)))
+	}
 }

@@ -74,6 +74,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, fmt.Errorf("send the load: %w", err)
 	}
 	r.countOnce()
+	c.interrupted = ctx.Err() != nil
 	return c.report(r.offered.Load()), err
 }
 

@@ -1,7 +1,6 @@
 package burst
 
 import (
-	"fmt"
 	"iter"
 	"math"
 	"slices"
@@ -75,12 +74,4 @@ func Then(first Shape, at time.Duration, next Shape) Shape {
 func Times(at []time.Duration) Shape {
 	at = slices.Sorted(slices.Values(at))
 	return Shape(slices.Values(at))
-}
-
-// checkRate refuses rates that make no sequence.
-func checkRate(name string, perSecond float64) error {
-	if !(perSecond >= 0) || math.IsInf(perSecond, 0) {
-		return fmt.Errorf("%s %v is no number of requests per second", name, perSecond)
-	}
-	return nil
 }
