@@ -138,7 +138,7 @@ type clients struct {
 	last  int
 	// well are the numbers that were answered, failed those whose runtime was lost.
 	well, failed map[int]bool
-	stop         chan struct{}
+	ended        bool
 	all          sync.WaitGroup
 }
 
@@ -147,7 +147,7 @@ func (c *clients) invoke() {
 	c.last++
 	n := c.last
 	c.mu.Unlock()
-	r, err := c.w.Invoke(context.Background(), "probe", fmt.Appendf(nil, c.order, n))
+	r, err := c.w.Invoke(c.w.t.Context(), "probe", fmt.Appendf(nil, c.order, n))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -162,22 +162,32 @@ func (c *clients) invoke() {
 	}
 }
 
-// load starts n clients that go on until stop.
+// load starts n clients that go on until end.
 func load(w *world, n int, order string) *clients {
-	c := &clients{w: w, order: order, well: map[int]bool{}, failed: map[int]bool{}, stop: make(chan struct{})}
+	c := &clients{w: w, order: order, well: map[int]bool{}, failed: map[int]bool{}}
 	for range n {
 		c.all.Go(func() {
-			for {
-				select {
-				case <-c.stop:
-					return
-				default:
-					c.invoke()
-				}
+			for !c.over() {
+				c.invoke()
 			}
 		})
 	}
+	w.t.Cleanup(c.end)
 	return c
+}
+
+func (c *clients) over() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended
+}
+
+// end waits until every client has its answer.
+func (c *clients) end() {
+	c.mu.Lock()
+	c.ended = true
+	c.mu.Unlock()
+	c.all.Wait()
 }
 
 func (c *clients) answered() int {
@@ -212,8 +222,7 @@ func TestEngineRestartsUnderLoad(t *testing.T) {
 	}
 	e.start()
 	more(60)
-	close(c.stop)
-	c.all.Wait()
+	c.end()
 
 	ran := map[int]int{}
 	for _, e := range w.seen() {
