@@ -14,7 +14,7 @@ import (
 )
 
 // compareSettings are the names that a sweep of burst knows, for messages.
-const compareSettings = "provisioned, reserved and memory of the target's function, freeze (true or false) and executor (process or docker)"
+const compareSettings = "provisioned, reserved and memory of the target's function, freeze (true or false), executor (process or docker) and coldStarts (measured or aws)"
 
 // point is one combination of a sweep's settings.
 type point struct {
@@ -54,6 +54,8 @@ func newPoint(settings []burst.Setting, o *emulator.Options) (*point, error) {
 			o.NoFreeze = !on
 		case "executor":
 			o.Executor = s.Value
+		case "coldStarts":
+			o.ColdStarts = s.Value
 		default:
 			return nil, usagef("--compare %s: there is no such setting (there are %s)", s.Name, compareSettings)
 		}
