@@ -29,19 +29,20 @@ func (c *ColdStart) at(load float64) Hello {
 	return Hello{between(c.Alone.Median, c.Crowded.Median), between(c.Alone.High, c.Crowded.High)}
 }
 
-// rest is how much longer an INIT has to last that has taken own, so that a hello-world function takes what was drawn, and a heavier one longer by its
-// own work: what own is above this machine's hello world. What lies within that one's spread is no work of the function's.
+// rest is how much longer an INIT has to last that has taken own, busy of that without its waiting for a CPU, so that a hello-world function takes what
+// was drawn, and a heavier one longer by its own work: what busy is above this machine's hello world. What lies within that one's spread is no work of
+// the function's.
 //
 // It is negative where hello world takes longer here than what was drawn: then INIT is over when it is over, and what is too much of it is this
 // machine's slowness, which Lambda's numbers leave out. Where hello world was not measured, INIT takes at least what was drawn.
-func (c *ColdStart) rest(drawn, own time.Duration, load float64) time.Duration {
+func (c *ColdStart) rest(drawn, own, busy time.Duration, load float64) time.Duration {
 	if c.Alone.Median == 0 {
 		return max(0, drawn-own)
 	}
 	hello := c.at(load)
 	work := time.Duration(0)
-	if own > hello.High {
-		work = own - hello.Median
+	if busy > hello.High {
+		work = busy - hello.Median
 	}
 	return drawn + work - own
 }
@@ -99,23 +100,39 @@ func (e *Environment) pause(d time.Duration) bool {
 	}
 }
 
-// lengthen keeps INIT of inst, which has polled, going for as long as AWS's would have; nil where that is so, and the environment is made ready later.
-// Service.mu is held.
+// lengthen keeps INIT of inst, which has polled, going for as long as AWS's would have: then it returns nil, and the environment is made ready by another
+// goroutine. Service.mu is held.
 func (e *Environment) lengthen(inst Instance) Instance {
-	d := &e.delay
-	if inst == nil || d.cold == nil {
-		return inst
-	}
-	d.rest = d.cold.rest(d.init, e.polled.Sub(e.exists), d.load)
-	e.fn.counts.WaitedForMachine += max(0, -d.rest)
-	left := time.Until(e.polled.Add(d.rest))
-	if left <= 0 {
+	if inst == nil || e.delay.cold == nil {
 		return inst
 	}
 	e.s.wg.Go(func() {
-		if e.pause(left) {
+		if left := e.restOf(inst); left <= 0 || e.pause(left) {
 			e.ready(inst)
 		}
 	})
 	return nil
+}
+
+// restOf notes how much longer INIT of inst has to last from its first poll on, and returns what is left of that.
+func (e *Environment) restOf(inst Instance) time.Duration {
+	var ran, waited time.Duration
+	known := false
+	if w, ok := inst.(CPUWaiter); ok {
+		ran, waited, known = w.CPUWait()
+	}
+	e.s.mu.Lock()
+	defer e.s.mu.Unlock()
+	if e.phase != initializing || e.launched != inst {
+		return 0
+	}
+	d := &e.delay
+	own := e.polled.Sub(e.exists)
+	busy, load := own, d.load
+	if known { // what others have taken; threads that waited at the same time count twice, but one that ran did not wait
+		busy, load = min(own, max(own-waited, ran)), 0
+	}
+	d.rest = d.cold.rest(d.init, own, busy, load)
+	e.fn.counts.WaitedForMachine += max(0, -d.rest)
+	return time.Until(e.polled.Add(d.rest))
 }

@@ -26,18 +26,21 @@ func TestColdStartRest(t *testing.T) {
 		cold             ColdStart
 		drawn, own, want time.Duration
 		load             float64
+		waited           time.Duration
 	}{
-		{"hello world", measured, 100 * ms, 40 * ms, 60 * ms, 0},
-		{"hello world, a little slow", measured, 100 * ms, 49 * ms, 51 * ms, 0},
-		{"crowded hello world", measured, 100 * ms, 90 * ms, 10 * ms, 1},
-		{"half crowded", measured, 100 * ms, 79 * ms, 21 * ms, 0.5},
-		{"slower than what was drawn", measured, 30 * ms, 45 * ms, -15 * ms, 0},
-		{"work of its own", measured, 100 * ms, 240 * ms, 60 * ms, 0},
-		{"work of its own, crowded", measured, 100 * ms, 280 * ms, 20 * ms, 1},
-		{"not measured", ColdStart{}, 100 * ms, 40 * ms, 60 * ms, 0},
-		{"not measured, and heavy", ColdStart{}, 100 * ms, 240 * ms, 0, 1},
+		{"hello world", measured, 100 * ms, 40 * ms, 60 * ms, 0, 0},
+		{"hello world, a little slow", measured, 100 * ms, 49 * ms, 51 * ms, 0, 0},
+		{"crowded hello world", measured, 100 * ms, 90 * ms, 10 * ms, 1, 0},
+		{"half crowded", measured, 100 * ms, 79 * ms, 21 * ms, 0.5, 0},
+		{"slower than what was drawn", measured, 30 * ms, 45 * ms, -15 * ms, 0, 0},
+		{"work of its own", measured, 100 * ms, 240 * ms, 60 * ms, 0, 0},
+		{"work of its own, crowded", measured, 100 * ms, 280 * ms, 20 * ms, 1, 0},
+		{"hello world that waited for a CPU", measured, 100 * ms, 240 * ms, -140 * ms, 0, 195 * ms},
+		{"work of its own that waited for a CPU", measured, 100 * ms, 500 * ms, -200 * ms, 0, 260 * ms},
+		{"not measured", ColdStart{}, 100 * ms, 40 * ms, 60 * ms, 0, 0},
+		{"not measured, and heavy", ColdStart{}, 100 * ms, 240 * ms, 0, 1, 0},
 	} {
-		if got := c.cold.rest(c.drawn, c.own, c.load); got != c.want {
+		if got := c.cold.rest(c.drawn, c.own, c.own-c.waited, c.load); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}

@@ -149,6 +149,12 @@ type Sampler interface {
 	PeakMemory() int64
 }
 
+// CPUWaiter is an Instance that knows how long its runtime was ready to run and had to wait for a CPU, because this machine was busy: waited is the sum
+// over its threads, ran how long the one has run that ran longest. ok is false where that cannot be known. No lock is held.
+type CPUWaiter interface {
+	CPUWait() (ran, waited time.Duration, ok bool)
+}
+
 // Exit is how a runtime's process ended.
 type Exit struct {
 	// Code is the exit status; Signal the signal's text as AWS prints it ("killed", "segmentation fault"), "" where it exited by itself.
