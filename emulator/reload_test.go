@@ -317,7 +317,7 @@ func TestHandlerThatWritesIntoItsFolder(t *testing.T) {
 	for _, c := range writers {
 		t.Run(c.runtime, func(t *testing.T) {
 			t.Parallel()
-			config := fmt.Sprintf("functions:\n  f: { code: ./f, runtime: %s, handler: %s }\napis:\n  web: { kind: http, routes: { GET /f: f } }\n", c.runtime, c.handler)
+			config := fmt.Sprintf("functions:\n  f: { code: ./f, runtime: %s, handler: %s, memory: 1769 }\napis:\n  web: { kind: http, routes: { GET /f: f } }\n", c.runtime, c.handler)
 			w := serve(t, map[string]string{"emulate.yaml": config, "f/" + c.file: fmt.Sprintf(c.code, "1")}, watching)
 			url := w.base("http") + "/f"
 			for i := 1; i <= 20; i++ {
