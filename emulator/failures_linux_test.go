@@ -27,6 +27,7 @@ type outcome struct {
 	Status                 telemetry.Status
 	ErrorType              string
 	Log                    string
+	Full                   bool // it used all of its memory
 }
 
 var (
@@ -45,7 +46,7 @@ func (w *world) outcome(function, order string) outcome {
 	report := w.reportOf(r.RequestID)
 	log := moments.ReplaceAllString(requestIDs.ReplaceAllString(r.Log, "ID"), "…")
 	payload := requestIDs.ReplaceAllString(string(r.Payload), "ID")
-	return outcome{r.FunctionError, payload, report.Status, report.ErrorType, log}
+	return outcome{r.FunctionError, payload, report.Status, report.ErrorType, log, report.Metrics.MaxMemoryUsed >= report.Metrics.MemorySizeMB}
 }
 
 // What fails in a container fails in AWS's words as it does in a process: payload, report and log.
@@ -66,23 +67,23 @@ func TestFailuresInBothExecutors(t *testing.T) {
 		want                  outcome
 		container             bool // only a container has it
 	}{
-		{name: "error", order: `{"do":"error"}`, want: outcome{"Unhandled", `{"errorMessage":"asked for","errorType":"errorString"}`, telemetry.Errored, "Runtime.Unknown", ""}},
-		{name: "exit 0", order: `{"do":"exit 0"}`, want: outcome{"Unhandled", exited("without providing a reason"), telemetry.Errored, "Runtime.ExitError", ""}},
-		{name: "exit 3", order: `{"do":"exit 3"}`, want: outcome{"Unhandled", exited("with error: exit status 3"), telemetry.Errored, "Runtime.ExitError", ""}},
-		{name: "SIGSEGV", order: `{"do":"SIGSEGV"}`, want: outcome{"Unhandled", exited("with error: signal: segmentation fault"), telemetry.Errored, "Runtime.ExitError", ""}},
-		{name: "SIGKILL", order: `{"do":"SIGKILL"}`, want: outcome{"Unhandled", exited("with error: signal: killed"), telemetry.Errored, "Runtime.ExitError", ""}},
+		{name: "error", order: `{"do":"error"}`, want: outcome{"Unhandled", `{"errorMessage":"asked for","errorType":"errorString"}`, telemetry.Errored, "Runtime.Unknown", "", false}},
+		{name: "exit 0", order: `{"do":"exit 0"}`, want: outcome{"Unhandled", exited("without providing a reason"), telemetry.Errored, "Runtime.ExitError", "", false}},
+		{name: "exit 3", order: `{"do":"exit 3"}`, want: outcome{"Unhandled", exited("with error: exit status 3"), telemetry.Errored, "Runtime.ExitError", "", false}},
+		{name: "SIGSEGV", order: `{"do":"SIGSEGV"}`, want: outcome{"Unhandled", exited("with error: signal: segmentation fault"), telemetry.Errored, "Runtime.ExitError", "", false}},
+		{name: "SIGKILL", order: `{"do":"SIGKILL"}`, want: outcome{"Unhandled", exited("with error: signal: killed"), telemetry.Errored, "Runtime.ExitError", "", false}},
 		{name: "timeout", function: "short", order: `{"sleepMs":9000}`, want: outcome{"Unhandled",
-			`{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: ID Error: Task timed out after 1.00 seconds"}`, telemetry.TimedOut, "Sandbox.Timedout", ""}},
+			`{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: ID Error: Task timed out after 1.00 seconds"}`, telemetry.TimedOut, "Sandbox.Timedout", "", false}},
 		{name: "oversize", order: `{"do":"large"}`, want: outcome{"Unhandled",
 			`{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}`,
-			telemetry.Errored, "Runtime.ExitError", ""}}, // Go's runtime client ends when it is told
+			telemetry.Errored, "Runtime.ExitError", "", false}}, // Go's runtime client ends when it is told
 		{name: "INIT's error", function: "initError", order: `{}`, want: outcome{"Unhandled",
-			`{"errorMessage":"asked for at INIT","errorType":"InitError","stackTrace":[]}`, telemetry.Errored, "Runtime.Unknown", ""}},
-		{name: "INIT's exit", function: "initExit", order: `{}`, want: outcome{"Unhandled", exited("with error: exit status 7"), telemetry.Errored, "Runtime.ExitError", ""}},
+			`{"errorMessage":"asked for at INIT","errorType":"InitError","stackTrace":[]}`, telemetry.Errored, "Runtime.Unknown", "", false}},
+		{name: "INIT's exit", function: "initExit", order: `{}`, want: outcome{"Unhandled", exited("with error: exit status 7"), telemetry.Errored, "Runtime.ExitError", "", false}},
 		{name: "no bootstrap", function: "nothing", order: `{}`, want: outcome{"Unhandled",
 			`{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: ID Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}`,
-			telemetry.Errored, "Runtime.InvalidEntrypoint", ""}},
-		{name: "memory", order: `{"do":"memory"}`, want: outcome{"Unhandled", exited("with error: signal: killed"), telemetry.Errored, "Runtime.ExitError", ""}, container: true},
+			telemetry.Errored, "Runtime.InvalidEntrypoint", "", false}},
+		{name: "memory", order: `{"do":"memory"}`, want: outcome{"Unhandled", exited("with error: signal: killed"), telemetry.Errored, "Runtime.ExitError", "", true}, container: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.function == "" {

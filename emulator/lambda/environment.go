@@ -264,7 +264,7 @@ func (e *Environment) exited() {
 	e.mu.Lock()
 	inst := e.instance
 	e.mu.Unlock()
-	inst.Drain()
+	e.drain()
 	exit := inst.Exit()
 	why := &failure{message: exitMessage(exit), errorType: "Runtime.ExitError", status: telemetry.Errored}
 	s := e.s
@@ -322,7 +322,7 @@ func (e *Environment) kill() Instance {
 	if err := inst.Kill(context.Background()); err != nil {
 		e.s.o.Log("end the processes of function %s: %v", e.cfg.Name, err)
 	}
-	inst.Drain()
+	e.drain()
 	e.server.Reset()
 	return inst
 }
