@@ -123,11 +123,17 @@ type FunctionStats struct {
 
 // Warmed counts what a warmer has done: Kept environments served the last round, of Pings. A ping that met a cold start found nothing kept.
 type Warmed struct {
-	Rounds     int    `json:"rounds"`
-	Kept       int    `json:"kept"`
-	Pings      int    `json:"pings"`
-	ColdStarts uint64 `json:"coldStarts"`
-	Throttles  uint64 `json:"throttles"`
+	// EverySeconds and Overlapping are as configured: pings of a round go out at once, or one after the other.
+	EverySeconds float64 `json:"everySeconds"`
+	Overlapping  bool    `json:"overlapping"`
+	Rounds       int     `json:"rounds"`
+	Kept         int     `json:"kept"`
+	Pings        int     `json:"pings"`
+	// KeptLeast and KeptMean are of all rounds.
+	KeptLeast  int     `json:"keptLeast"`
+	KeptMean   float64 `json:"keptMean"`
+	ColdStarts uint64  `json:"coldStarts"`
+	Throttles  uint64  `json:"throttles"`
 }
 
 // Cold takes warm environments away, so that requests meet cold starts again: n of them, those used longest ago first, or all where n is negative; of
@@ -157,7 +163,10 @@ func (e *Emulator) Stats() []FunctionStats {
 			Spills: s.Spills, Provisioned: s.Provisioned,
 		})
 		if w := s.Warm; w.Rounds > 0 {
-			out[len(out)-1].Warmed = &Warmed{Rounds: w.Rounds, Kept: w.Kept, Pings: w.Pings, ColdStarts: w.Cold, Throttles: w.Throttled}
+			out[len(out)-1].Warmed = &Warmed{
+				EverySeconds: w.Every.Seconds(), Overlapping: !w.Sequential, Rounds: w.Rounds, Kept: w.Kept, Pings: w.Pings,
+				KeptLeast: w.Least, KeptMean: float64(w.Sum) / float64(w.Rounds), ColdStarts: w.Cold, Throttles: w.Throttled,
+			}
 		}
 	}
 	return out

@@ -25,6 +25,7 @@ type collector struct {
 	began    time.Time
 	so       Progress
 	notes    []string
+	warmers  []WarmerReport // of all functions
 
 	functions []watched
 	answers   *recent[Sample]

@@ -151,6 +151,11 @@ func (c *collector) report(offered int64) *Report {
 	}
 	r := c.recorder.Report()
 	r.Target, r.Source = c.o.Target, Live
+	for _, w := range c.warmers {
+		if c.functions[c.functionOf(w.Function)].hit {
+			r.Warmers = append(r.Warmers, w)
+		}
+	}
 	if c.o.Source == nil {
 		r.Source = Remote
 		c.notes = append(c.notes, "no emulator was watched: cold starts, environments, the functions' own durations and cost are not known")

@@ -166,7 +166,7 @@ func (r *runner) count() {
 	}
 }
 
-// countOnce counts the environments at the end, of a load that was shorter than the time between two counts too.
+// countOnce counts the environments at the end, and what warmers keep, of a load that was shorter than the time between two counts too.
 func (r *runner) countOnce() {
 	if r.o.Source == nil || r.began.IsZero() {
 		return
@@ -174,6 +174,7 @@ func (r *runner) countOnce() {
 	if counts, err := r.o.Source.Environments(r.watching); err == nil { // without an answer the counts so far stand
 		r.collector.count(time.Since(r.began), counts)
 	}
+	r.warmers, _ = r.o.Source.Warmers(r.watching) // likewise
 }
 
 // collect takes the news until the load is over and nothing more is to be expected of the emulator.

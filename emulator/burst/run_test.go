@@ -30,7 +30,7 @@ type fakeServe struct {
 
 func newFakeServe(t *testing.T, answer func(s *fakeServe, n int, w http.ResponseWriter, r *http.Request)) *fakeServe {
 	s := &fakeServe{lines: make(chan string, 1000), quit: make(chan struct{}), answer: answer, kept: `{"ProvisionedConcurrencyConfigs":[]}`}
-	s.status = `{"functions":[{"function":"f","starting":1,"idle":2,"busy":3},{"function":"unmet","idle":50}]}`
+	s.status = `{"functions":[{"function":"f","starting":1,"idle":2,"busy":3,"warmer":{"everySeconds":300,"overlapping":true,"rounds":4,"kept":20,"pings":20,"keptLeast":19,"keptMean":19.75,"coldStarts":21,"throttles":1}},{"function":"unmet","idle":50,"warmer":{"rounds":1}}]}`
 	s.list = `{"Functions":[{"FunctionName":"f","Architectures":["arm64"],"MemorySize":512},{"FunctionName":"unmet","MemorySize":128}],"NextMarker":""}`
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)
@@ -166,6 +166,19 @@ func TestRunJoinsAnswersOfInvoke(t *testing.T) {
 	}
 	if r.Cost.KeepingPerMonth < 8.7 || r.Cost.KeepingPerMonth > 8.8 { // 2 × 0.5 GB × 2,628,000 s × $0.0000033334
 		t.Errorf("keeping costs %v a month", r.Cost.KeepingPerMonth)
+	}
+}
+
+// The report has the warmers of the functions that the load met.
+func TestRunTellsOfWarmers(t *testing.T) {
+	s := newFakeServe(t, func(s *fakeServe, n int, w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Amzn-Requestid", "a")
+		s.invocation("a", "$LATEST", "e", 0)
+	})
+	want := []WarmerReport{{Function: "f", EverySeconds: 300, Concurrency: 20, Overlapping: true, Rounds: 4, KeptLeast: 19, KeptMean: 19.75, KeptLast: 20,
+		ColdPings: 21, ThrottledPings: 1}}
+	if d := cmp.Diff(want, runFake(t, s, invokePath+"f/invocations", 1).Warmers); d != "" {
+		t.Error(d)
 	}
 }
 

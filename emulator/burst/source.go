@@ -22,6 +22,8 @@ type Source interface {
 	Functions(ctx context.Context) ([]Function, error)
 	// Environments counts the environments that there are now, by the function's name.
 	Environments(ctx context.Context) (map[string]Environments, error)
+	// Warmers tells what those of its functions have kept warm so far.
+	Warmers(ctx context.Context) ([]WarmerReport, error)
 	// Lines calls each with the emulator's events from now on, as lines of emulate serve --json, until ctx ends or the emulator does. It calls began once
 	// no event can be missed any more. A line is only valid during the call.
 	Lines(ctx context.Context, began func(), each func(line []byte)) error
@@ -57,6 +59,14 @@ type Status struct {
 	Functions []struct {
 		Function             string
 		Starting, Idle, Busy int32
+		Warmer               *struct {
+			EverySeconds          float64
+			Overlapping           bool
+			Rounds, Pings, Kept   int
+			KeptLeast             int
+			KeptMean              float64
+			ColdStarts, Throttles int64
+		}
 	} `json:"functions"`
 }
 
@@ -193,6 +203,20 @@ func (s *Serve) Environments(ctx context.Context) (map[string]Environments, erro
 		out[f.Function] = Environments{Starting: f.Starting, Idle: f.Idle, Busy: f.Busy}
 	}
 	return out, nil
+}
+
+// Warmers asks for the status.
+func (s *Serve) Warmers(ctx context.Context) (out []WarmerReport, err error) {
+	status, err := s.Status(ctx)
+	for _, f := range status.Functions {
+		if w := f.Warmer; w != nil {
+			out = append(out, WarmerReport{
+				Function: f.Function, EverySeconds: w.EverySeconds, Concurrency: w.Pings, Overlapping: w.Overlapping, Rounds: w.Rounds,
+				KeptLeast: w.KeptLeast, KeptMean: w.KeptMean, KeptLast: w.Kept, ColdPings: w.ColdStarts, ThrottledPings: w.Throttles,
+			})
+		}
+	}
+	return out, err
 }
 
 // Lines reads GET /_emulate/events.

@@ -26,8 +26,13 @@ type warmer struct {
 // Warmed counts what a warmer has done. Kept is how many environments served the last round, of Pings; Cold how many of all pings met a cold start, and
 // so found nothing kept; Throttled how many were refused.
 type Warmed struct {
+	// Every and Sequential are the warmer's.
+	Every               time.Duration
+	Sequential          bool
 	Rounds, Kept, Pings int
-	Cold, Throttled     uint64
+	// Least is the fewest that served a round, Sum the number over all rounds.
+	Least, Sum      int
+	Cold, Throttled uint64
 }
 
 // warm starts, changes or ends the function's warmer, by its configuration. Service.mu is held.
@@ -127,7 +132,12 @@ func (w *warmer) count(pings []*request) {
 	n := &w.f.counts.Warm
 	first := n.Rounds == 0
 	n.Rounds++
+	n.Every, n.Sequential = w.cfg.Every, w.cfg.Sequential
 	n.Kept, n.Pings = len(kept), len(pings)
+	n.Sum += n.Kept
+	if first || n.Kept < n.Least {
+		n.Least = n.Kept
+	}
 	n.Cold, n.Throttled = n.Cold+cold, n.Throttled+throttled
 	s.mu.Unlock()
 	// The first round starts what later ones keep.

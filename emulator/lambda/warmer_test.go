@@ -21,13 +21,13 @@ func TestWarmer(t *testing.T) {
 		want       Warmed
 		log        []string
 	}{
-		{"overlapping", config.Warm{Every: 5 * time.Minute, Concurrency: 20}, 0, 0, Warmed{Rounds: 4, Kept: 20, Pings: 20, Cold: 20},
+		{"overlapping", config.Warm{Every: 5 * time.Minute, Concurrency: 20}, 0, 0, Warmed{Rounds: 4, Kept: 20, Pings: 20, Cold: 20, Least: 20, Sum: 80},
 			[]string{"the warmer of function f: environments kept by 20 overlapping pings: 20 (pings that met a cold start: 0, throttled: 0)"}},
-		{"sequential", config.Warm{Every: 5 * time.Minute, Concurrency: 20, Sequential: true}, 0, 0, Warmed{Rounds: 4, Kept: 1, Pings: 20, Cold: 1},
+		{"sequential", config.Warm{Every: 5 * time.Minute, Concurrency: 20, Sequential: true}, 0, 0, Warmed{Rounds: 4, Kept: 1, Pings: 20, Cold: 1, Least: 1, Sum: 4},
 			[]string{"the warmer of function f: environments kept by 20 sequential pings: 1 (pings that met a cold start: 0, throttled: 0)"}},
-		{"too seldom", config.Warm{Every: 5 * time.Minute, Concurrency: 2}, time.Minute, 0, Warmed{Rounds: 4, Kept: 2, Pings: 2, Cold: 8},
+		{"too seldom", config.Warm{Every: 5 * time.Minute, Concurrency: 2}, time.Minute, 0, Warmed{Rounds: 4, Kept: 2, Pings: 2, Cold: 8, Least: 2, Sum: 8},
 			[]string{"the warmer of function f: environments kept by 2 overlapping pings: 2 (pings that met a cold start: 2, throttled: 0)"}},
-		{"throttled", config.Warm{Every: 5 * time.Minute, Concurrency: 5}, 0, 3, Warmed{Rounds: 4, Kept: 3, Pings: 5, Cold: 3, Throttled: 8},
+		{"throttled", config.Warm{Every: 5 * time.Minute, Concurrency: 5}, 0, 3, Warmed{Rounds: 4, Kept: 3, Pings: 5, Cold: 3, Throttled: 8, Least: 3, Sum: 12},
 			[]string{"the warmer of function f: environments kept by 5 overlapping pings: 3 (pings that met a cold start: 3, throttled: 2)"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -42,6 +42,7 @@ func TestWarmer(t *testing.T) {
 				})
 				w.fn("f", func(f *config.Function) { f.Warm = &c.warm })
 				time.Sleep(16 * time.Minute)
+				c.want.Every, c.want.Sequential = c.warm.Every, c.warm.Sequential
 				if d := cmp.Diff(c.want, w.s.Stats()[0].Warm) + cmp.Diff(c.log, log.all()); d != "" {
 					t.Error(d)
 				}
