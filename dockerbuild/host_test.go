@@ -2,6 +2,7 @@ package dockerbuild
 
 import (
 	"debug/elf"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -110,4 +111,23 @@ func TestHostRust(t *testing.T) {
 	if got := f.inImage("provided:al2023", a, "/var/task/bootstrap"); got != "static" {
 		t.Errorf("got %s", got)
 	}
+}
+
+// interp is the loader that a dynamic program names.
+func interp(t *testing.T, a *Artifact) string {
+	t.Helper()
+	f, err := elf.Open(filepath.Join(a.Dir, "bootstrap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s := f.Section(".interp")
+	if s == nil {
+		return ""
+	}
+	b, err := io.ReadAll(s.Open())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimRight(string(b), "\x00")
 }
