@@ -185,10 +185,8 @@ func (x *executors) needsContainer(fn *config.Function) string {
 	if d, unsupported := sandbox.Unsupported(fn); unsupported {
 		return d.Message
 	}
-	for _, d := range x.process.Check(fn) {
-		if d.Severity == config.Error {
-			return d.Message
-		}
+	if name := sandbox.Uninstalled(fn); name != "" {
+		return fmt.Sprintf("function %s has the runtime %s, and no %s is on PATH", fn.Name, fn.Runtime, name)
 	}
 	if fn.Code.Dir == "" {
 		return ""

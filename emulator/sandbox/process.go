@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -234,6 +235,21 @@ func Unsupported(fn *config.Function) (d config.Diagnostic, unsupported bool) {
 		return config.Diagnostic{}, false
 	}
 	return d, true
+}
+
+// Uninstalled is the language of fn's runtime where no interpreter of it is on PATH, else "". It starts none, so that a project is served at once; what
+// is there and does not work is told by Check.
+func Uninstalled(fn *config.Function) string {
+	rt, ok := parseRuntime(fn.Runtime)
+	if !ok || rt.family == provided {
+		return ""
+	}
+	for _, name := range rt.names() {
+		if _, err := exec.LookPath(name); err == nil {
+			return ""
+		}
+	}
+	return rt.language()
 }
 
 // Check tells what stands in the way of running fn here: what Unsupported says, an interpreter that is missing (errors), or one of another version
