@@ -156,7 +156,7 @@ func TestLessonWarmers(t *testing.T) {
 			t.Errorf("%s: %+v, %d environments; want %d kept", function, got.Warmed, got.Environments, kept)
 		}
 	}
-	for function, line := range map[string]string{"overlapping": "20 pings at once every 5 s kept 20 environments", "sequential": "20 pings one after the other every 5 s kept 1 environments"} {
+	for function, line := range map[string]string{"overlapping": "20 pings at once every 5 s kept 20 environments (at least 20,", "sequential": "20 pings one after the other every 5 s kept 1 environment (at least 1,"} {
 		url := w.AWSURL() + "/2015-03-31/functions/" + function + "/invocations"
 		r, err := bursts.Run(t.Context(), bursts.Options{Source: bursts.NewServe(w.AWSURL()),
 			Load: bursts.Load{Shape: bursts.AtOnce(1), Request: bursts.Request{Method: http.MethodPost, URL: url, Body: []byte("{}")}}})
@@ -171,7 +171,7 @@ func TestLessonWarmers(t *testing.T) {
 	if len(r.Warmers) != 2 || r.Warmers[0].KeptLeast != 20 || r.Warmers[0].KeptLast != 20 || r.Warmers[1].KeptMean != 1 {
 		t.Errorf("simulated: %+v", r.Warmers)
 	}
-	for _, line := range []string{"20 pings at once every 300 s kept 20 environments", "20 pings one after the other every 300 s kept 1 environments"} {
+	for _, line := range []string{"20 pings at once every 300 s kept 20 environments (at least 20,", "20 pings one after the other every 300 s kept 1 environment (at least 1,"} {
 		if !strings.Contains(r.Summary(), line) {
 			t.Errorf("the report does not say %q:\n%s", line, r.Summary())
 		}

@@ -190,8 +190,12 @@ func (w *WarmerReport) write(b *strings.Builder) {
 	if w.Overlapping {
 		how = "at once"
 	}
-	fmt.Fprintf(b, "\nWarmer of %s: %d pings %s every %.0f s kept %d environments (at least %d, %.1f on average, in %d rounds); %d pings were cold, %d throttled\n",
-		w.Function, w.Concurrency, how, w.EverySeconds, w.KeptLast, w.KeptLeast, w.KeptMean, w.Rounds, w.ColdPings, w.ThrottledPings)
+	kept := "1 environment"
+	if w.KeptLast != 1 {
+		kept = fmt.Sprintf("%d environments", w.KeptLast)
+	}
+	fmt.Fprintf(b, "\nWarmer of %s: %d pings %s every %.0f s kept %s (at least %d, %.1f on average, in %d rounds); %d pings were cold, %d throttled\n",
+		w.Function, w.Concurrency, how, w.EverySeconds, kept, w.KeptLeast, w.KeptMean, w.Rounds, w.ColdPings, w.ThrottledPings)
 }
 
 func (r *Report) functionTable() [][]string {
