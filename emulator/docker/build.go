@@ -73,15 +73,13 @@ func (e *Engine) send(ctx context.Context, s BuildSpec, c *buildContext, b *buil
 		defer resp.Body.Close()
 		err = messages(resp.Body, b.message)
 	}
-	r.CloseWithError(errUnread)
-	if unpacked := <-packed; unpacked != nil && !errors.Is(unpacked, errUnread) {
+	// Whoever ends the reading, this or the client whose connection broke, ends the packing: that is no failure of the context's.
+	r.Close()
+	if unpacked := <-packed; unpacked != nil && !errors.Is(unpacked, io.ErrClosedPipe) {
 		return "", &Error{Kind: BuildFailed, Doing: "send the build context " + c.dir, Err: unpacked}
 	}
 	return b.id, err
 }
-
-// errUnread ends the packing of a context that the engine does not read to its end.
-var errUnread = errors.New("the engine reads no more")
 
 func (e *Engine) buildOptions(ctx context.Context, s BuildSpec, c *buildContext) (build.ImageBuildOptions, error) {
 	o := build.ImageBuildOptions{
