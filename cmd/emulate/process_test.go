@@ -210,7 +210,7 @@ const pause = 5 * time.Millisecond
 func (p *process) awaitBusy(invocation int) {
 	p.t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); <-time.After(pause) {
-		if st := p.stats(); st.Busy > 0 && st.Invocations >= invocation {
+		if st := p.stats(); st.Busy == 1 && st.Starting == 0 && st.Invocations >= invocation {
 			return
 		}
 	}

@@ -18,6 +18,9 @@ func (s *Service) tell(in fleet.Input) []action {
 	in.Time = s.now()
 	out := s.fleet.Apply(in, s.out[:0])
 	s.record(in, out)
+	if s.closing {
+		s.idle.Broadcast()
+	}
 	return s.decide(out)
 }
 

@@ -359,7 +359,6 @@ func (e *Environment) remove() {
 	if s.envs[e.id] == e {
 		s.envs[e.id] = nil
 	}
-	s.idle.Broadcast()
 	s.mu.Unlock()
 	s.do(acts)
 }

@@ -239,7 +239,7 @@ func TestStartIsGivenUp(t *testing.T) {
 		if err := <-got; err != errClosing {
 			t.Errorf("error %v", err)
 		}
-		if err := w.s.Close(context.Background()); err != nil || time.Since(began) > 0 {
+		if err := w.s.Close(context.Background()); err != nil || time.Since(began) > startPatience {
 			t.Errorf("Close took %v: %v", time.Since(began), err)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -95,7 +96,7 @@ type Service struct {
 	freeReqs  []fleet.ReqID
 	out       []fleet.Decision
 	closing   bool
-	idle      *sync.Cond // an environment is gone, or a request ended, while closing
+	idle      *sync.Cond // while closing: something happened in the fleet
 	timer     *time.Timer
 	nextWake  fleet.Time
 
@@ -159,7 +160,12 @@ func (s *Service) now() fleet.Time { return fleet.Time(time.Since(s.began)) }
 // errClosing is the cause with which everything that waits is let go at Close.
 var errClosing = &Error{Status: 500, Name: "ServiceException", Type: "Service", Message: "The emulator is shutting down."}
 
-// Close lets in-flight invocations finish until ctx ends, then stops every environment, and returns when nothing is left. It is idempotent.
+// startPatience is how long Close waits for requests whose sandbox does not exist yet: enough for every machine that can make one, and no wait for an
+// engine that is gone.
+const startPatience = 2 * time.Second
+
+// Close lets invocations in flight finish until ctx ends, those in a cold start as well, then stops every environment, and returns when nothing is left.
+// What waits for a build, or long for a sandbox, is refused. It is idempotent.
 func (s *Service) Close(ctx context.Context) error {
 	s.queue.close()
 	stopWaiting := context.AfterFunc(ctx, func() {
@@ -172,11 +178,12 @@ func (s *Service) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.closing {
 		s.closing = true
-		acts := s.tell(fleet.Input{Op: fleet.OpClose})
 		for _, f := range s.functions {
 			s.warm(f, nil)
 			f.settle(errClosing)
 		}
+		s.awaitStartsLocked(ctx)
+		acts := s.tell(fleet.Input{Op: fleet.OpClose})
 		s.mu.Unlock()
 		s.do(acts)
 		s.mu.Lock()
@@ -198,6 +205,22 @@ func (s *Service) Close(ctx context.Context) error {
 		return fmt.Errorf("close the Lambda service: %d environments were ended in mid-invoke: %w", left, context.Cause(ctx))
 	}
 	return nil
+}
+
+// awaitStartsLocked waits, while closing, until no request is on its way to a runtime.
+func (s *Service) awaitStartsLocked(ctx context.Context) {
+	patient := true
+	timer := time.AfterFunc(startPatience, func() {
+		s.mu.Lock()
+		patient = false
+		s.idle.Broadcast()
+		s.mu.Unlock()
+	})
+	defer timer.Stop()
+	onItsWay := func(e *Environment) bool { return e != nil && e.bound != nil && (e.told || patient) }
+	for ctx.Err() == nil && (patient && s.fleet.Account().Waiting > 0 || slices.ContainsFunc(s.envs, onItsWay)) {
+		s.idle.Wait()
+	}
 }
 
 // liveLocked is the number of environments that are not gone.

@@ -377,6 +377,30 @@ func TestCloseWaitsForWhatRuns(t *testing.T) {
 	})
 }
 
+// A request in its cold start is in flight: its sandbox is being made, or its runtime is in INIT.
+func TestCloseWaitsForColdStarts(t *testing.T) {
+	for _, b := range []behaviour{{init: 5 * time.Second}, {startTakes: startPatience - 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, Options{}, func(Spec, int) behaviour { return b })
+			w.fn("f", nil)
+			got := make(chan error)
+			go func() {
+				_, err := w.s.Invoke(context.Background(), &Invocation{Function: "f"})
+				got <- err
+			}()
+			synctest.Wait()
+			closed := make(chan error)
+			go func() { closed <- w.s.Close(context.Background()) }()
+			if err := <-got; err != nil {
+				t.Errorf("the invocation in flight fails: %v", err)
+			}
+			if err := <-closed; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestCloseGivesUpAtItsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{}, takes(time.Hour))
