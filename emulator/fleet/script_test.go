@@ -148,3 +148,16 @@ func describeOne(d Decision) string {
 	}
 	return s
 }
+
+// rule is one rule of the fleet, shown by a script.
+type rule struct {
+	name   string
+	opt    Options
+	script string
+}
+
+func runRules(t *testing.T, rules []rule) {
+	for _, r := range rules {
+		t.Run(r.name, func(t *testing.T) { runScript(t, r.opt, r.script) })
+	}
+}
