@@ -205,6 +205,9 @@ func (j *burstJob) private(cmd *cobra.Command, s streams, f *projectFlags, axes 
 				} else if refused != nil {
 					return nil, refused
 				}
+				if err := awaitProvisioned(ctx, e); err != nil {
+					return nil, err
+				}
 				return j.send(ctx, at)
 			})
 			return err

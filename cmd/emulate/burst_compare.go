@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -160,32 +159,6 @@ func (c control) publish(ctx context.Context, at *found, changed bool) error {
 	}
 	in := map[string]string{"FunctionVersion": version.Version}
 	return c.call(ctx, "move the alias "+at.qualifier, http.MethodPut, "2015-03-31", "/aliases/"+url.PathEscape(at.qualifier), in, nil)
-}
-
-// provision sets the provisioned concurrency of a version or alias, and waits until it is there.
-func (c control) provision(ctx context.Context, qualifier string, n int) error {
-	rest := "/provisioned-concurrency?Qualifier=" + url.QueryEscape(qualifier)
-	if n == 0 {
-		err := c.call(ctx, "take provisioned concurrency away", http.MethodDelete, "2019-09-30", rest, nil, nil)
-		if refused := (*burst.CallError)(nil); errors.As(err, &refused) && refused.Status == http.StatusNotFound {
-			return nil
-		}
-		return err
-	}
-	in := map[string]int{"ProvisionedConcurrentExecutions": n}
-	if err := c.call(ctx, "provision concurrency", http.MethodPut, "2019-09-30", rest, in, nil); err != nil {
-		return err
-	}
-	return poll(ctx, func() (bool, error) {
-		var out struct{ Status, StatusReason string }
-		if err := c.call(ctx, "provision concurrency", http.MethodGet, "2019-09-30", rest, nil, &out); err != nil {
-			return false, err
-		}
-		if out.Status == "FAILED" {
-			return false, fmt.Errorf("provision concurrency: %s", out.StatusReason)
-		}
-		return out.Status == "READY", nil
-	})
 }
 
 // poll asks until it is done, an error, or the end of ctx.
