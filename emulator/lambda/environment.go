@@ -383,7 +383,6 @@ func (e *Environment) timedOut() {
 	s := e.s
 	s.mu.Lock()
 	var acts []action
-	kill := true
 	switch {
 	case e.phase == initializing && e.initPhase == telemetry.PhaseInit && e.polled.IsZero() && time.Since(e.exists) >= initTimeout:
 		acts = e.failLocked(fleet.InitTimeout, &failure{status: telemetry.TimedOut})
@@ -395,12 +394,12 @@ func (e *Environment) timedOut() {
 		e.server.Expire(e.cur.event.RequestID)
 		acts = e.failLocked(fleet.Timeout, timeoutFailure(e.cfg.Timeout))
 	default: // an alarm of before, which rang while it was being stopped
-		kill = false
+		s.mu.Unlock()
+		return
 	}
+	// Before the lock is let go: the next request's order to reset must come after it.
+	e.order(orderKill)
 	s.mu.Unlock()
-	if kill {
-		e.order(orderKill)
-	}
 	s.do(acts)
 }
 
