@@ -59,13 +59,23 @@ func runExec(cmd *cobra.Command, s streams, f *projectFlags, path string, args [
 		c.Env = execEnvironment(os.Environ(), e, o.Region)
 		c.Cancel = func() error { return passOn(context.Cause(cmd.Context()), s.in, c.Process) }
 		c.WaitDelay = 10 * time.Second
-		err := c.Run()
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			return &codeError{code: exitOf(exit.ProcessState)} // the command has told why
-		}
-		return err
+		return commandError(cmd.Context(), c, c.Run())
 	})
+}
+
+// commandError is what a command that ran means for the exit code. How it ended counts, and not that an interrupt ended the context meanwhile: Run
+// then returns an error for a command that ended well too.
+func commandError(ctx context.Context, c *exec.Cmd, err error) error {
+	switch {
+	case c.ProcessState == nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case c.ProcessState == nil:
+		return err
+	}
+	if code := exitOf(c.ProcessState); code != exitOK {
+		return &codeError{code: code} // the command has told why
+	}
+	return nil
 }
 
 // passOn gives an interrupt to the command. That of a terminal's Ctrl-C has reached it already, as part of the same process group.
