@@ -91,5 +91,6 @@ func (t *template) containers() containers {
 	sc := t.in("Metadata.Emulate", nil)
 	e := open(sc, t.eval(f.value, sc), f.key, "template Metadata.Emulate", literal)
 	t.project.ColdStarts = e.coldStarts()
+	e.account(t.project, e.nested("limits"))
 	return e.nested("container").containers(t.opts)
 }

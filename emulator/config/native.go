@@ -79,15 +79,7 @@ func (n *nativeFile) settings(opts Options) {
 	n.containers = n.root.nestedIn("container").containers(opts)
 	n.shared = n.root.variables("environment")
 	n.project.ColdStarts = n.root.coldStarts()
-	n.project.IdleTimeout = n.root.duration("idleTimeout", 0, time.Millisecond, 24*time.Hour)
-	if l := n.root.nestedIn("limits"); l != nil {
-		n.project.AccountConcurrency = l.integer("concurrency", 0, 1, 1_000_000)
-		n.project.StartBurst = l.integer("startBurst", 0, 1, 1_000_000)
-		n.project.StartsPerSecond = l.integer("startsPerSecond", 0, 1, 1_000_000)
-		if n.project.RequestRate = l.integer("requestRate", 0, 0, 1_000_000); l.has("requestRate") && n.project.RequestRate == 0 {
-			n.project.RequestRate = -1 // no such quota
-		}
-	}
+	n.root.account(n.project, n.root.nestedIn("limits"))
 	if w := n.root.nestedIn("watch"); w != nil {
 		n.project.Ignore = w.texts("ignore")
 		for _, glob := range n.project.Ignore {

@@ -151,7 +151,7 @@ func (p *props) routeKey(kind APIKind, fl *field) (method, path string) {
 	return p.checkMethod(fl.key, method), path
 }
 
-// target finds the function of a route, "name" or "name:alias".
+// target finds the function of a route, "name" or "name:alias". The name alone is that of the function's own alias, where it has one, as in SAM.
 func (n *nativeFile) target(p *props, in *Integration) {
 	if !p.require("function", "") {
 		return
@@ -165,6 +165,9 @@ func (n *nativeFile) target(p *props, in *Integration) {
 		in.Function, in.Qualifier = f.Name, qualifier
 		if qualifier != "" && qualifier != f.Alias && qualifier != "$LATEST" {
 			p.errorf(p.raw("function"), "unresolved-reference", "", "function %s has no alias %q", name, qualifier)
+		}
+		if qualifier == "" {
+			in.Qualifier = f.Alias
 		}
 		return
 	}

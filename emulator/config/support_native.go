@@ -32,7 +32,7 @@ var nativeTypes = []typeRow{
 	{typ: "emulate.yaml apis.stages", called: "a stage", served: "variables"},
 	{typ: "emulate.yaml apis.routes", called: "a route", served: "function payload timeout"},
 	{typ: "emulate.yaml container", called: "container", served: projectContainer},
-	{typ: "emulate.yaml limits", called: "limits", served: "concurrency requestRate startBurst startsPerSecond"},
+	{typ: "emulate.yaml limits", called: "limits", served: accountLimits},
 	{typ: "emulate.yaml watch", called: "watch", served: "ignore"},
 }
 
