@@ -27,7 +27,7 @@
 //
 // A request finds its place in this order:
 //
-//  0. The idle provisioned environment of its pool that was used last, while the pool's provisioned concurrency and its quota have room.
+//  0. The idle provisioned environment of its pool that was used last, while the pool's provisioned concurrency and both quotas of requests have room.
 //  1. The idle environment of its function and pool that was used last. Where the process in it has failed, it is reset, and the request is bound.
 //  2. With Options.Grace: where more environments of the pool have responded, but not polled, than requests wait already, it waits with NoEnv, first
 //     come first served. As long as the function is at a limit an environment that drains counts here too: its slot gives room for a new one.
@@ -49,11 +49,12 @@
 // account, else the quota of requests, else the scaling rate.
 //
 // Provisioned concurrency counts whether it is used or not: against the function's reservation, else against the account. So what is left of a
-// reservation that is all provisioned throttles $LATEST (spec lambda.md §6.1). Requests in provisioned environments take nothing further.
+// reservation that is all provisioned throttles $LATEST (spec lambda.md §6.1). Requests in provisioned environments take nothing further of it.
 //
 // The quota of requests (Options.RequestRate) is 10 per second for each unit of concurrency on AWS: of the reservation for a function that has one, of
-// the provisioned concurrency for the requests that it takes, of the account for the others. Each is a bucket of one second's worth. Accepted requests
-// draw from it; beyond it a request spills from provisioned concurrency to on-demand, and is throttled there.
+// the account for the others, which share it. Every accepted request draws from that, and beyond it is throttled. What is provisioned has a quota of its
+// own besides: requests that provisioned environments take draw from both, and beyond theirs spill over to on-demand. Each quota is a bucket that holds
+// one second's worth, and fills as fast: after an idle second, twice as much may pass within one.
 //
 // The scaling rate is a bucket of starts per function. Step 1 draws nothing from it, a Reset included. Nor do starts that replace environments
 // which a new generation has stopped or drained, or whose sandbox was lost, one for one: after a reload, or a restart of a container engine, a

@@ -399,10 +399,22 @@ func (l *ledger) atLimit(fn FuncID, more int32) bool {
 	return r >= 0 && l.inFlight(fn) > r-int(more) || len(l.slots) > int(l.opt.AccountConcurrency-more)
 }
 
-// count notes that a request was accepted on demand.
-func (l *ledger) count(now Time, fn FuncID) {
+// count notes that a request was accepted, and holds it against the quota: no second has more than a full bucket and what flows into it meanwhile.
+func (l *ledger) count(now Time, fn FuncID) error {
 	q := l.quotaOf(fn)
 	q.times = append(slices.DeleteFunc(q.times, func(at Time) bool { return at <= now-1e9 }), now)
+	if most := 2 * l.concurrency(fn) * int(l.opt.RequestRate); l.opt.RequestRate > 0 && q.changed <= now-1e9 && len(q.times) > most {
+		return fmt.Errorf("%d requests within a second, %d are too many", len(q.times), most)
+	}
+	return nil
+}
+
+// concurrency is what the function's quota of requests is measured by.
+func (l *ledger) concurrency(fn FuncID) int {
+	if r := l.reserved[fn]; r >= 0 {
+		return r
+	}
+	return int(l.opt.AccountConcurrency)
 }
 
 func (l *ledger) quotaOf(fn FuncID) *quota {
@@ -414,17 +426,13 @@ func (l *ledger) quotaOf(fn FuncID) *quota {
 
 // quotaReached says whether so many requests were accepted within a second that one more may be refused.
 func (l *ledger) quotaReached(now Time, fn FuncID) bool {
-	q, concurrency := l.quotaOf(fn), l.opt.AccountConcurrency
-	if r := l.reserved[fn]; r >= 0 {
-		concurrency = int32(r)
-	}
-	n := 0
+	q, n := l.quotaOf(fn), 0
 	for _, at := range q.times {
 		if at > now-1e9 {
 			n++
 		}
 	}
-	return l.opt.RequestRate > 0 && (n >= int(concurrency*l.opt.RequestRate) || q.changed > now-1e9)
+	return l.opt.RequestRate > 0 && (n >= l.concurrency(fn)*int(l.opt.RequestRate) || q.changed > now-1e9)
 }
 
 func (l *ledger) inFlight(fn FuncID) int {
@@ -507,7 +515,9 @@ func (l *ledger) decision(in Input, d Decision) error {
 			return fmt.Errorf("it was bound to %d", r.env)
 		}
 		if in.Op == OpInvoke && d.Req == in.Req {
-			l.count(in.Time, d.Func)
+			if err := l.count(in.Time, d.Func); err != nil {
+				return err
+			}
 		}
 		r.accepted = true
 		if d.Env == NoEnv {
@@ -522,8 +532,11 @@ func (l *ledger) decision(in Input, d Decision) error {
 		r.accepted, r.running = true, true
 		if d.Provisioned {
 			l.busy[d.Env] = d.Pool
-		} else if in.Op == OpInvoke && d.Req == in.Req {
-			l.count(in.Time, d.Func)
+		}
+		if in.Op == OpInvoke && d.Req == in.Req {
+			if err := l.count(in.Time, d.Func); err != nil {
+				return err
+			}
 		}
 		if !d.Cold {
 			return l.occupy(d, r)

@@ -293,10 +293,6 @@ func (m *model) place(req ReqID, fresh bool) {
 	r := m.reqs[req]
 	grace := fresh && m.opt.Grace > 0
 	pr := m.funcs[r.fn].pools[r.pool]
-	if id := m.provisionedFor(r.fn, r.pool); id != NoEnv && (!fresh || m.opt.RequestRate == 0 || pr.requests.draw(m.now)) {
-		m.occupy(id, req)
-		return
-	}
 	quota, over := m.quota, FunctionInvocationRateLimitExceeded
 	if m.funcs[r.fn].limits.Reserved >= 0 {
 		quota, over = m.funcs[r.fn].requests, ReservedFunctionInvocationRateLimitExceeded
@@ -306,12 +302,21 @@ func (m *model) place(req ReqID, fresh bool) {
 	}
 	limit := m.limit(r.fn)
 	idle := m.lastUsed(r.fn, r.pool, nil)
+	provisioned := m.provisionedFor(r.fn, r.pool)
 	if fresh && over == 0 {
 		defer func() {
 			if m.reqs[req] != nil { // it was not throttled
 				quota.draw(m.now)
 			}
 		}()
+	}
+	switch {
+	case provisioned == NoEnv:
+	case over != 0:
+		limit = over
+	case !fresh || m.opt.RequestRate == 0 || pr.requests.draw(m.now):
+		m.occupy(provisioned, req)
+		return
 	}
 	if limit == 0 && over == 0 && idle != NoEnv {
 		m.occupy(idle, req)

@@ -45,7 +45,7 @@ type provision struct {
 	idle                 list
 	// old are the expired environments, the first one to be retired first; some may be gone, and their EnvIDs be used again.
 	old []agedEnv
-	// requests is the quota of requests per second.
+	// requests is the quota of requests per second that provisioned environments may take; beyond it they spill over.
 	requests bucket
 	// failures in a row of environments that had no request; no environment starts before retryAt.
 	failures          int32
@@ -122,11 +122,6 @@ func (f *Fleet) provisionedRoom(p *pool) bool {
 	}
 	r := p.fn.limits.Reserved
 	return (r < 0 || p.fn.stats.InFlight < r) && f.account.inFlight < f.opt.AccountConcurrency
-}
-
-// drawProvisioned counts a request against the quota of the pool's provisioned concurrency; false where it is used up, and the request spills over.
-func (f *Fleet) drawProvisioned(p *pool) bool {
-	return f.opt.RequestRate == 0 || p.provision.requests.draw(f.now)
 }
 
 // Provision asks for n provisioned environments of a pool, and takes the place of what was asked before; 0 takes it all away. What is missing starts

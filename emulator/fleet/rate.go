@@ -56,15 +56,16 @@ func (b *bucket) nextAt(now Time) Time {
 	return after(now, Time((oneToken-b.level+b.rate-1)/b.rate))
 }
 
-// requestBucket is the bucket of a concurrency's requests: RequestRate per second for each unit of it, and as many at once.
+// requestBucket is the bucket of a concurrency's requests: RequestRate per second for each unit of it, and as many at once. So a second that follows an
+// idle one may take up to twice that: what the bucket holds, and what flows in. What AWS counts in is not known.
 func (f *Fleet) requestBucket(concurrency int32) (size, rate int64) {
 	const most = 9e9 // the bucket's size must fit in its units
 	rate = min(int64(concurrency)*int64(f.opt.RequestRate), most)
 	return rate, rate
 }
 
-// quota is the bucket that on-demand requests of fun draw on, and the Reason where it is empty: a reserved function has its own, the others share
-// the account's.
+// quota is the bucket that the requests of fun draw on, in whichever environment they run, and the Reason where it is empty: a reserved function has
+// its own, the others share the account's.
 func (f *Fleet) quota(fun *function) (*bucket, Reason) {
 	if fun.limits.Reserved >= 0 {
 		return &fun.requests, ReservedFunctionInvocationRateLimitExceeded
@@ -80,7 +81,7 @@ func (f *Fleet) overRate(fun *function) Reason {
 	return 0
 }
 
-// drawRequest counts an accepted on-demand request. The caller has asked overRate.
+// drawRequest counts an accepted request. The caller has asked overRate.
 func (f *Fleet) drawRequest(fun *function) {
 	b, _ := f.quota(fun)
 	b.draw(f.now)

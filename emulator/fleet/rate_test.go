@@ -67,7 +67,7 @@ func TestRates(t *testing.T) {
 			# what is provisioned has its own, and spills
 			      provision f0 p1 n1   -> start e2 provisioned
 			      ready e2
-			334ms invoke f0 p1 r0      -> assign e2 r0 provisioned
+			667ms invoke f0 p1 r0      -> assign e2 r0 provisioned
 			      responded e2 r0
 			      freed e2
 			      invoke f0 p1 r0      -> start e3 r0 spill; wait e3 r0
@@ -75,6 +75,36 @@ func TestRates(t *testing.T) {
 			      responded e3 r0
 			      freed e3
 			      invoke f0 r1         -> throttle r1 FunctionInvocationRateLimitExceeded
+		`},
+		{"what is provisioned draws on the account's quota too", Options{AccountConcurrency: 2, RequestRate: 1}, `
+			0s    configure f0
+			      provision f0 p1 n1   -> start e0 provisioned
+			      ready e0
+			      invoke f0 p1 r0      -> assign e0 r0 provisioned
+			      responded e0 r0
+			      freed e0
+			      invoke f0 r0         -> start e1 r0; wait e1 r0
+			      invoke f0 r1         -> throttle r1 ConcurrentInvocationLimitExceeded
+			      ready e1             -> assign e1 r0 cold
+			      responded e1 r0
+			      freed e1
+			      invoke f0 r0         -> throttle r0 FunctionInvocationRateLimitExceeded
+			# half a token of the one quota is there, none of the account's
+			499ms invoke f0 p1 r0      -> throttle r0 FunctionInvocationRateLimitExceeded
+		`},
+		{"and on that of its function's reservation, which is what stops it", Options{AccountConcurrency: 9, RequestRate: 2}, `
+			0s    configure f0 reserved=1
+			      provision f0 p1 n1   -> start e0 provisioned
+			      ready e0
+			      invoke f0 p1 r0      -> assign e0 r0 provisioned
+			      responded e0 r0
+			      freed e0
+			      invoke f0 p1 r0      -> assign e0 r0 provisioned
+			      responded e0 r0
+			      freed e0
+			      invoke f0 p1 r0      -> throttle r0 ReservedFunctionInvocationRateLimitExceeded
+			      configure f0 reserved=2
+			      invoke f0 p1 r0      -> start e1 r0 spill; wait e1 r0
 		`},
 	})
 }

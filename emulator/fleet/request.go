@@ -45,15 +45,22 @@ func (f *Fleet) Invoke(now Time, fn FuncID, pool Pool, req ReqID, out []Decision
 }
 
 // place finds a place for a request: an idle environment, a provisioned one first, or a slot that is about to be freed where it may wait, or a new
-// environment. A fresh request, which has just come, may wait for such a slot and is held against the quota of requests; one that has waited was.
+// environment. A fresh request, which has just come, may wait for such a slot and is held against the quotas of requests; one that has waited was.
 func (f *Fleet) place(p *pool, req ReqID, fresh bool, out []Decision) []Decision {
-	if p.provision != nil && f.provisionedRoom(p) && (!fresh || f.drawProvisioned(p)) {
-		return f.useIdle(p, &p.provision.idle, req, out)
-	}
-	reason, over := f.room(p.fn), Reason(0)
-	limited := fresh && f.opt.RequestRate > 0
+	limited, over := fresh && f.opt.RequestRate > 0, Reason(0)
 	if limited {
 		over = f.overRate(p.fn)
+	}
+	provisioned := p.provision != nil && f.provisionedRoom(p)
+	if provisioned && over == 0 && (!limited || p.provision.requests.draw(f.now)) {
+		if limited {
+			f.drawRequest(p.fn)
+		}
+		return f.useIdle(p, &p.provision.idle, req, out)
+	}
+	reason := f.room(p.fn)
+	if provisioned && over != 0 {
+		reason = over // concurrency was there
 	}
 	switch {
 	case reason == 0 && over == 0 && p.idle.n > 0:
