@@ -22,7 +22,7 @@ const (
 	maxLayers        = 5
 	maxEnvironment   = 4096
 	maxInlineCode    = 4 << 20
-	// unreservable is how much of the account's concurrency no function may reserve. Source: spec lambda.md §6.1.
+	// unreservable is how much of the account's concurrency no function may reserve or provision. Source: spec lambda.md §6.1.
 	unreservable       = 100
 	defaultConcurrency = 1000
 )
@@ -253,26 +253,45 @@ func didYouMeanPath(abs, written string) string {
 	return fmt.Sprintf("did you mean %q?", strings.TrimSuffix(written, filepath.Base(abs))+name)
 }
 
-// checkNames reports functions of the same name, and more reserved concurrency than the account may give away.
+// checkFunctions reports functions of the same name, and concurrency that AWS would not give.
 func (p *Project) checkFunctions(sc scope, at func(*Function) *node) {
 	byName := map[string]*Function{}
+	for _, f := range p.Functions {
+		if other := byName[f.Name]; other != nil {
+			sc.in(f.LogicalID, &f.Broken).errorf(at(f), "duplicate-name", "", "functions %s and %s have the same name %q", other.LogicalID, f.LogicalID, f.Name)
+		} else {
+			byName[f.Name] = f
+		}
+	}
+	p.checkConcurrency(sc, at)
+}
+
+// checkConcurrency reports provisioned concurrency above its function's reservation, and functions that together take what the account must keep.
+// Provisioned concurrency is part of the reservation where there is one, and else of the account's (spec lambda.md §6.1, §6.3).
+func (p *Project) checkConcurrency(sc scope, at func(*Function) *node) {
 	limit := p.AccountConcurrency
 	if limit == 0 {
 		limit = defaultConcurrency
 	}
-	reserved, reservable := 0, max(limit-unreservable, 0)
+	taken, most, take, took := 0, max(limit-unreservable, 0), "reserve", "reserved"
 	for _, f := range p.Functions {
 		s := sc.in(f.LogicalID, &f.Broken)
-		if other := byName[f.Name]; other != nil {
-			s.errorf(at(f), "duplicate-name", "", "functions %s and %s have the same name %q", other.LogicalID, f.LogicalID, f.Name)
-		} else {
-			byName[f.Name] = f
-		}
-		if f.ReservedConcurrency == nil {
+		switch n, reserved := f.ProvisionedConcurrency, f.ReservedConcurrency; {
+		case reserved == nil && n == 0:
 			continue
+		case reserved == nil:
+			taken += n
+			take, took = "reserve or provision", "reserved or provisioned"
+		default:
+			taken += *reserved
+			if n > *reserved {
+				s.errorf(at(f), "out-of-range", fmt.Sprintf("reserve %d or more, or provision less", n),
+					"function %s has a provisioned concurrency of %d and reserves only %d", f.LogicalID, n, *reserved)
+			}
 		}
-		if reserved += *f.ReservedConcurrency; reserved > reservable {
-			s.errorf(at(f), "out-of-range", "", "functions reserve a concurrency of %d up to here; of the account's %d at most %d can be reserved", reserved, limit, reservable)
+		if taken > most {
+			s.errorf(at(f), "out-of-range", "take less; where the account has more, say so by limits: {concurrency: N}, in a template below Metadata.Emulate",
+				"functions %s a concurrency of %d up to here; of the account's %d at most %d can be %s", take, taken, limit, most, took)
 		}
 	}
 }
