@@ -171,14 +171,14 @@ func TestApply(t *testing.T) {
 	got, err := s.Apply([]burst.Setting{
 		{Name: "memory", Value: "512"}, {Name: "reserved", Value: "20"}, {Name: "b.reserved", Value: ""}, {Name: "a.provisioned", Value: "10"},
 		{Name: "warm", Value: "4"}, {Name: "b.warm", Value: "0"}, {Name: "package", Value: "2.5"}, {Name: "runtime", Value: "nodejs22.x"},
-		{Name: "architecture", Value: "arm64"}, {Name: "split", Value: "true"}, {Name: "concurrency", Value: "77"},
+		{Name: "architecture", Value: "arm64"}, {Name: "split", Value: "true"}, {Name: "concurrency", Value: "777"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a, b := got.Functions[0], got.Functions[1]
 	if a.MemoryMB != 512 || *a.Reserved != 20 || b.Reserved != nil || a.Provisioned != 10 || b.Provisioned != 0 || a.Warm.Concurrency != 4 || b.Warm != nil ||
-		a.PackageMB != 2.5 || b.Runtime != "nodejs22.x" || b.Architecture != "arm64" || a.Split || got.AccountConcurrency != 77 {
+		a.PackageMB != 2.5 || b.Runtime != "nodejs22.x" || b.Architecture != "arm64" || a.Split || got.AccountConcurrency != 777 {
 		t.Errorf("%+v", got)
 	}
 	if s.Functions[0].MemoryMB != 0 || *s.Functions[1].Reserved != 3 {
@@ -186,6 +186,9 @@ func TestApply(t *testing.T) {
 	}
 	for want, set := range map[string]burst.Setting{
 		"there is no setting":    {Name: "colour", Value: "1"},
+		"come to 902":            {Name: "reserved", Value: "451"},
+		"come to 901":            {Name: "a.provisioned", Value: "898"},
+		"at most 0":              {Name: "concurrency", Value: "77"},
 		"there is no function c": {Name: "c.memory", Value: "1"},
 		"memory 5 MB":            {Name: "memory", Value: "5"},
 		"no number":              {Name: "provisioned", Value: "-3"},

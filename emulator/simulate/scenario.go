@@ -217,6 +217,9 @@ func (s *Scenario) check() error {
 		}
 		names[f.Name] = true
 	}
+	if err := s.checkConcurrency(); err != nil {
+		return err
+	}
 	for i, t := range s.Traffic {
 		if err := t.check(); err != nil {
 			return fmt.Errorf("traffic %d: %w", i+1, err)
@@ -229,6 +232,30 @@ func (s *Scenario) check() error {
 	}
 	if len(s.Traffic) == 0 && s.Source == nil {
 		return fmt.Errorf("there is no traffic")
+	}
+	return nil
+}
+
+// checkConcurrency says whether the functions reserve and provision more than the account may give away: some of it stays unreserved, and what is
+// provisioned for a function is part of its reservation where it has one (spec lambda.md §6.1). Each route of a split function is a function.
+func (s *Scenario) checkConcurrency() error {
+	limit := s.AccountConcurrency
+	if limit == 0 {
+		limit = int(fleet.DefaultAccountConcurrency)
+	}
+	taken, most := 0, max(limit-int(fleet.MinimumUnreserved), 0)
+	for _, f := range s.Functions {
+		own := f.Provisioned
+		if f.Reserved != nil {
+			own = *f.Reserved
+		}
+		if f.Split {
+			own *= len(f.Routes)
+		}
+		if taken += own; taken > most {
+			return fmt.Errorf("function %s: reserved and provisioned concurrency come to %d; of the account's %d at most %d can be given away",
+				f.Name, taken, limit, most)
+		}
 	}
 	return nil
 }

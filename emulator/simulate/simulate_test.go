@@ -378,3 +378,44 @@ func TestWhatCannotBeSimulated(t *testing.T) {
 		}
 	}
 }
+
+// 100 of the account's concurrency are kept for functions without a reservation, or all of it where it has less (spec lambda.md §6.1). What is provisioned
+// counts too, but once where it is reserved.
+func TestUnreservedConcurrency(t *testing.T) {
+	function := func(name string, reserved, provisioned int) Function {
+		f := one(time.Second)
+		f.Name, f.Provisioned = name, provisioned
+		if reserved >= 0 {
+			f.Reserved = &reserved
+		}
+		return f
+	}
+	split := function("f", -1, 300)
+	split.Split, split.Routes = true, []Route{{"a", 1, Constant(1)}, {"b", 1, Constant(1)}, {"c", 1, Constant(1)}}
+	overSplit := split
+	overSplit.Provisioned = 301
+	for _, c := range []struct {
+		account   int
+		functions []Function
+		want      string
+	}{
+		{0, []Function{function("f", 900, 0)}, ""},
+		{0, []Function{function("f", 901, 0)}, "function f: reserved and provisioned concurrency come to 901; of the account's 1000 at most 900 can be given away"},
+		{0, []Function{function("f", -1, 900)}, ""},
+		{0, []Function{function("f", -1, 901)}, "come to 901"},
+		{0, []Function{function("f", 500, 500), function("g", 100, 50), function("h", -1, 300)}, ""},
+		{0, []Function{function("f", 500, 500), function("g", 100, 50), function("h", -1, 301)}, "function h: reserved and provisioned concurrency come to 901"},
+		{0, []Function{split}, ""},
+		{0, []Function{overSplit}, "come to 903"},
+		{2000, []Function{function("f", 1900, 0)}, ""},
+		{2000, []Function{function("f", 1901, 0)}, "of the account's 2000 at most 1900"},
+		{50, []Function{function("f", 0, 0)}, ""},
+		{50, []Function{function("f", 1, 0)}, "of the account's 50 at most 0"},
+	} {
+		s := &Scenario{Name: "s", AccountConcurrency: c.account, Functions: c.functions, Traffic: []Traffic{{To: toFirst, AtOnce: 1}}}
+		_, err := s.Run(context.Background())
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v in an account of %d: %v, want %q", c.functions, c.account, err, c.want)
+		}
+	}
+}
