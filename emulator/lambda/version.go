@@ -20,6 +20,8 @@ type version struct {
 	code     Code
 	modified time.Time
 	revision string
+	// described is the description that $LATEST had when this version was published of it; its own may be another.
+	described string
 	// gone: nothing finds it any more, but requests that had found it before are still placed.
 	gone bool
 }
@@ -27,6 +29,11 @@ type version struct {
 // same says whether a version makes the environments that configuration and code ask for.
 func (v *version) same(cfg *config.Function, code Code) bool {
 	return v.code.Digest == code.Digest && sameConfig(v.cfg, cfg)
+}
+
+// publishedOf says whether the version was published of what now is $LATEST. Unlike for environments, a description counts.
+func (v *version) publishedOf(now *version) bool {
+	return v.same(now.cfg, now.code) && v.described == now.cfg.Description
 }
 
 // alias points to a version, or divides its requests between two. Service.mu guards it.
@@ -152,8 +159,8 @@ type Publication struct {
 	CodeSHA256, RevisionID string
 }
 
-// Publish freezes code and configuration of $LATEST as the next version; where nothing has changed since the last one, it tells of that one (spec
-// lambda.md §8.4). It waits until the function is built. The error is an *Error, or the cause of ctx.
+// Publish freezes code and configuration of $LATEST as the next version; where nothing has changed since the last one that it made, it tells of that one
+// (spec lambda.md §8.4). It waits until the function is built. The error is an *Error, or the cause of ctx.
 func (s *Service) Publish(ctx context.Context, name string, p Publication) (Description, error) {
 	if err := s.awaitBuild(ctx, name, ""); err != nil {
 		return Description{}, err
@@ -167,11 +174,11 @@ func (s *Service) Publish(ctx context.Context, name string, p Publication) (Desc
 			return Description{}, err
 		}
 		now := *f.versions[0]
-		if n := f.lastVersion(); n > 0 && f.versions[n].same(now.cfg, now.code) {
+		if n := f.lastFrozen(); n > 0 && f.versions[n].publishedOf(&now) {
 			defer s.mu.Unlock()
 			return s.describeLocked(f, versionName(n), n), nil
 		}
-		if frozen != nil && frozen.same(now.cfg, now.code) {
+		if frozen != nil && frozen.publishedOf(&now) {
 			defer s.mu.Unlock()
 			n := fleet.Pool(len(f.versions))
 			f.versions = append(f.versions, frozen)
@@ -186,7 +193,7 @@ func (s *Service) Publish(ctx context.Context, name string, p Publication) (Desc
 		if p.Description != "" {
 			cfg.Description = p.Description
 		}
-		frozen = &version{cfg: &cfg, code: code, modified: time.Now(), revision: NewRequestID()}
+		frozen = &version{cfg: &cfg, code: code, modified: time.Now(), revision: NewRequestID(), described: now.cfg.Description}
 	}
 }
 
@@ -206,11 +213,12 @@ func (s *Service) publishable(f *Function, name string, p Publication) error {
 	return nil
 }
 
-// lastVersion is the newest published version, 0 where there is none.
-func (f *Function) lastVersion() fleet.Pool {
-	for n := len(f.versions) - 1; n > 0; n-- {
-		if !f.versions[n].gone {
-			return fleet.Pool(n)
+// lastFrozen is the newest version that keeps its code, 0 where there is none. The one that follows the files is not one: what is published must not
+// change with the next edit.
+func (f *Function) lastFrozen() fleet.Pool {
+	for n := fleet.Pool(len(f.versions) - 1); n > 0; n-- {
+		if n != f.follower && f.version(n) != nil {
+			return n
 		}
 	}
 	return 0

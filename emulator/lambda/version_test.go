@@ -165,6 +165,30 @@ func TestPublishChecks(t *testing.T) {
 	})
 }
 
+// A description is configuration: one that has changed makes a new version, whatever the last version itself was described as.
+func TestPublishSeesADescriptionThatHasChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{}, tellsItself)
+		w.fn("f", nil)
+		publish := func(p Publication) string {
+			d, err := w.s.Publish(t.Context(), "f", p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d.Version + " " + d.Function.Description
+		}
+		got := []string{publish(Publication{Description: "own"}), publish(Publication{})}
+		if _, err := w.s.UpdateConfiguration(t.Context(), "f", ConfigurationUpdate{Description: text("new")}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		got = append(got, publish(Publication{}), publish(Publication{Description: "other"}))
+		if d := cmp.Diff([]string{"1 own", "1 own", "2 new", "2 new"}, got); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
 func TestAliases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{Seed: 7}, tellsItself)
@@ -239,11 +263,11 @@ func TestAutoPublishAliasFollowsTheFiles(t *testing.T) {
 		cfg := w.fn("f", func(f *config.Function) { f.Alias = "live" })
 		got := []string{w.ask(t, "f", "live")}
 		w.s.SetCode(cfg, Code{Digest: "2"})
-		got = append(got, w.ask(t, "f", "live"), w.publish(t, "f"))
+		got = append(got, w.ask(t, "f", "live"), w.publish(t, "f"), w.publish(t, "f"))
 		w.upload(t, "f", "up")
 		got = append(got, w.ask(t, "f", ""), w.ask(t, "f", "live"), w.publish(t, "f"))
 		w.s.SetCode(cfg, Code{Digest: "3"})
-		got = append(got, w.ask(t, "f", ""), w.ask(t, "f", "live"), w.ask(t, "f", "2"))
+		got = append(got, w.ask(t, "f", ""), w.ask(t, "f", "live"), w.ask(t, "f", "2"), w.ask(t, "f", "3"))
 		renamed := *cfg
 		renamed.Alias = "prod"
 		w.s.SetCode(&renamed, Code{Digest: "3"})
@@ -257,10 +281,10 @@ func TestAutoPublishAliasFollowsTheFiles(t *testing.T) {
 		plain := renamed
 		plain.Alias = ""
 		w.s.SetCode(&plain, Code{Digest: "3"})
-		got = append(got, w.ask(t, "f", "prod"), w.ask(t, "f", "1"), w.ask(t, "f", "2"))
+		got = append(got, w.ask(t, "f", "prod"), w.ask(t, "f", "1"), w.ask(t, "f", "3"))
 		gone := "ResourceNotFoundException: Function not found: " + arnOfF
-		want := []string{"1 1 on-demand f:live", "2 1 on-demand f:live", "1", "up $LATEST on-demand f", "2 1 on-demand f:live", "2", "3 $LATEST on-demand f",
-			"3 1 on-demand f:live", "up 2 on-demand f:2", gone + ":live", "3 1 on-demand f:prod", gone + ":prod", gone + ":1", "up 2 on-demand f:2"}
+		want := []string{"1 1 on-demand f:live", "2 1 on-demand f:live", "2", "2", "up $LATEST on-demand f", "2 1 on-demand f:live", "3", "3 $LATEST on-demand f",
+			"3 1 on-demand f:live", "2 2 on-demand f:2", "up 3 on-demand f:3", gone + ":live", "3 1 on-demand f:prod", gone + ":prod", gone + ":1", "up 3 on-demand f:3"}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Error(d)
 		}
