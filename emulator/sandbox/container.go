@@ -62,6 +62,8 @@ type Container struct {
 	// launching counts the starts that are under way.
 	launching atomic.Int32
 	tmpEvery  time.Duration
+	// answerWithin is how long an init may take to answer the order to start.
+	answerWithin time.Duration
 
 	mu        sync.Mutex
 	closed    bool
@@ -85,7 +87,7 @@ func NewContainer(o ContainerOptions) *Container {
 	if o.Patience == 0 {
 		o.Patience = time.Minute
 	}
-	c := &Container{options: o, tmpEvery: tmpEvery, instances: map[*contained]struct{}{}}
+	c := &Container{options: o, tmpEvery: tmpEvery, answerWithin: arriveWithin, instances: map[*contained]struct{}{}}
 	c.work, c.giveUp = context.WithCancelCause(context.Background())
 	c.buffers.New = func() any { b := make([]byte, readSize); return &b }
 	c.engines.connect = o.Connect
@@ -125,9 +127,8 @@ func (c *Container) Start(ctx context.Context, spec lambda.Spec) (lambda.Instanc
 func (c *Container) start(ctx context.Context, spec lambda.Spec) (*contained, error) {
 	c.launching.Add(1)
 	defer c.launching.Add(-1)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(c.work, func() { cancel(errContainersClosed) })()
+	ctx, cancel := c.untilClose(ctx)
+	defer cancel()
 	var in *contained
 	err := c.patiently(ctx, func() error {
 		w, err := c.open(ctx, spec.Function, spec.Code)
@@ -144,10 +145,20 @@ func (c *Container) start(ctx context.Context, spec lambda.Spec) (*contained, er
 				return err
 			}
 		}
-		in, err = b.launch(spec, p)
+		in, err = b.launch(ctx, spec, p)
 		return err
 	})
 	return in, err
+}
+
+// untilClose is ctx, which Close ends too.
+func (c *Container) untilClose(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(c.work, func() { cancel(errContainersClosed) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
 }
 
 // patiently tries again what failed because the engine, or a container that it had started, is gone.

@@ -114,7 +114,7 @@ func (w *world) stale(p *blueprint, err error) bool {
 	if w.holder == nil || "container:"+w.holder.id != p.container.Network {
 		return true
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	ctx, cancel := oneCall(context.Background())
 	defer cancel()
 	state, err := w.engine.Inspect(ctx, w.holder.id)
 	if errors.As(err, &known) && known.Kind == docker.NotFound || err == nil && !state.Running {
@@ -127,6 +127,11 @@ func (w *world) stale(p *blueprint, err error) bool {
 
 // callTimeout bounds one call of the engine, which is not broken off when a start is given up: what it makes would be nobody's.
 const callTimeout = time.Minute
+
+// oneCall is the context of such a call.
+func oneCall(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+}
 
 // newHolder makes the container whose network functions share. It never has a runtime.
 func (w *world) newHolder(ctx context.Context, image *docker.Image, platform string) (*box, error) {
@@ -162,7 +167,7 @@ func (b *box) make(ctx context.Context, p *blueprint, s docker.Spec, listen, for
 	if forward != "" {
 		s.Cmd = append(s.Cmd, forward)
 	}
-	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	call, cancel := oneCall(ctx)
 	defer cancel()
 	var err error
 	if b.id, err = b.w.engine.Create(call, s); err != nil {
@@ -232,9 +237,9 @@ func (b *box) await(ctx context.Context, come <-chan arrival) (arrival, error) {
 	}
 }
 
-// launch starts a runtime: the first one, or the next after a reset. Where that fails the container is removed.
-func (b *box) launch(spec lambda.Spec, p *blueprint) (*contained, error) {
-	in, err := b.run(spec, p)
+// launch starts a runtime: the first one, or the next after a reset. Where that fails, or ctx ends first, the container is removed.
+func (b *box) launch(ctx context.Context, spec lambda.Spec, p *blueprint) (*contained, error) {
+	in, err := b.run(ctx, spec, p)
 	if err != nil {
 		return nil, errors.Join(err, b.remove(context.Background()))
 	}
@@ -242,7 +247,7 @@ func (b *box) launch(spec lambda.Spec, p *blueprint) (*contained, error) {
 	return in, nil
 }
 
-func (b *box) run(spec lambda.Spec, p *blueprint) (*contained, error) {
+func (b *box) run(ctx context.Context, spec lambda.Spec, p *blueprint) (*contained, error) {
 	b.mu.Lock()
 	b.runs++
 	in := newContained(b, spec, p, b.runs)
@@ -256,20 +261,33 @@ func (b *box) run(spec lambda.Spec, p *blueprint) (*contained, error) {
 	if err := b.link.start(in, p.order(spec, b.address, in.run)); err != nil {
 		return nil, fmt.Errorf("%w: %w", errLost, err)
 	}
+	if err := b.started(ctx, in); err != nil {
+		in.out.close()
+		return nil, err
+	}
+	return in, nil
+}
+
+// started waits until the init has said that the runtime runs. One that says nothing, as in a container that somebody paused, is as good as gone.
+func (b *box) started(ctx context.Context, in *contained) error {
+	timer := time.NewTimer(b.w.c.answerWithin)
+	defer timer.Stop()
 	for {
 		select {
 		case r := <-b.reports:
 			switch {
 			case r.Run != in.run:
 			case r.Event == inside.Started:
-				return in, nil
+				return nil
 			default:
-				in.out.close()
-				return nil, p.failure(spec, r)
+				return in.plan.failure(in.spec, r)
 			}
 		case <-b.gone:
-			in.out.close()
-			return nil, errLost
+			return errLost
+		case <-timer.C:
+			return fmt.Errorf("%w: its init does not answer", errLost)
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }

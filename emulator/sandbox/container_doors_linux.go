@@ -125,7 +125,7 @@ func (d *doors) accept() {
 			return
 		}
 		if err != nil {
-			time.Sleep(10 * time.Millisecond) // too many open files, for example
+			time.Sleep(acceptAgain)
 			continue
 		}
 		d.mu.Lock()

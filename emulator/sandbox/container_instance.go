@@ -110,6 +110,8 @@ func (in *contained) Reset(ctx context.Context) (lambda.Instance, error) {
 		return nil, err
 	}
 	defer c.starting.Done()
+	ctx, cancel := c.untilClose(ctx)
+	defer cancel()
 	defer close(in.ended)
 	defer c.forget(in)
 	err := in.bury(ctx)
@@ -119,7 +121,7 @@ func (in *contained) Reset(ctx context.Context) (lambda.Instance, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("reset environment %s: %w", in.spec.Environment, err), in.b.remove(ctx))
 	}
-	next, err := in.b.launch(in.spec, in.plan)
+	next, err := in.b.launch(ctx, in.spec, in.plan)
 	if errors.Is(err, errLost) {
 		err = &lambda.UnavailableError{Err: err}
 	}

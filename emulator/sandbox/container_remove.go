@@ -134,8 +134,12 @@ func ignoreMissing(err error) error {
 func forwardTo(ln net.Listener, address string) {
 	for {
 		from, err := ln.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if err != nil {
+			time.Sleep(acceptAgain)
+			continue
 		}
 		go func() {
 			defer from.Close()
@@ -156,6 +160,9 @@ func forwardTo(ln net.Listener, address string) {
 		}()
 	}
 }
+
+// acceptAgain is how long after a failure the next connection is waited for: too many files may be open for a moment.
+const acceptAgain = 10 * time.Millisecond
 
 func closeWrite(c net.Conn) {
 	if half, ok := c.(interface{ CloseWrite() error }); ok {

@@ -176,18 +176,15 @@ func (l *muxListener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// Close ends Accept, and the connections that wait for it.
+// Close ends Accept, and the connections that wait for it. It is idempotent: the link's end closes the listener, and so does its user.
 func (l *muxListener) Close() error {
 	l.mu.Lock()
-	queue, closed := l.queue, l.closed
+	queue := l.queue
 	l.queue, l.closed = nil, true
 	l.news.Broadcast()
 	l.mu.Unlock()
 	for _, c := range queue {
 		c.Close()
-	}
-	if closed {
-		return net.ErrClosed
 	}
 	return nil
 }
