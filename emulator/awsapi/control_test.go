@@ -195,12 +195,12 @@ func TestUpdateFunctionCode(t *testing.T) {
 		}
 	}
 	until(t, url)
-	if _, body := send(t, "PUT", url+"configuration", `{"Timeout":9,"MemorySize":256,"Environment":{"Variables":{"A":"b"}},"Description":"d","Role":"arn:aws:iam::1:role/x"}`); !strings.Contains(body, `"InProgress"`) {
+	if _, body := send(t, "PUT", url+"configuration", `{"Timeout":9,"MemorySize":256,"Environment":{"Variables":{"KEY":"b"}},"Description":"d","Role":"arn:aws:iam::1:role/x"}`); !strings.Contains(body, `"InProgress"`) {
 		t.Error(body)
 	}
 	until(t, url)
 	_, body = send(t, "GET", url+"configuration", "")
-	for _, part := range []string{`"Timeout":9,"MemorySize":256`, `"Environment":{"Variables":{"A":"b"}}`, `"Description":"d"`, `"Architectures":["arm64"]`} {
+	for _, part := range []string{`"Timeout":9,"MemorySize":256`, `"Environment":{"Variables":{"KEY":"b"}}`, `"Description":"d"`, `"Architectures":["arm64"]`} {
 		if !strings.Contains(body, part) {
 			t.Errorf("no %s in %s", part, body)
 		}

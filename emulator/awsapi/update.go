@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/emulate/emulator/config"
 	"example.com/emulate/emulator/lambda"
 )
 
@@ -80,7 +81,29 @@ func (in *configurationRequest) check() (v violations) {
 	if in.Handler != nil {
 		v.atMost("handler", *in.Handler, 128)
 	}
+	if e := in.Environment; e != nil && len(config.CheckEnvironment(e.Variables).Misnamed) > 0 {
+		// Variables may be secret: AWS does not print them here (public reports of CreateFunction).
+		v = append(v, "Value at 'environment.variables' failed to satisfy constraint: Map keys must satisfy constraint: "+
+			"[Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+]")
+	}
 	return v
+}
+
+// unconfigurable says what Lambda refuses in the environment variables beside their names (spec lambda.md §5.1), nil where that is nothing. The order
+// of several reserved keys is not known; they are sorted.
+func (in *configurationRequest) unconfigurable() error {
+	if in.Environment == nil {
+		return nil
+	}
+	const refused = "Lambda was unable to configure your environment variables because the environment variables you have provided "
+	switch f := config.CheckEnvironment(in.Environment.Variables); {
+	case len(f.Reserved) > 0:
+		return invalidParameter(refused + "contains reserved keys that are currently not supported for modification. Reserved keys used in this request: " +
+			strings.Join(f.Reserved, ", "))
+	case f.TooLarge != "":
+		return invalidParameter(refused + "exceeded the 4KB limit. String measured: " + f.TooLarge)
+	}
+	return nil
 }
 
 // beyond names a member that asks for what cannot be changed here.
@@ -116,6 +139,9 @@ func (h *handler) updateFunctionConfiguration(r *http.Request, rawName string) (
 	}
 	now, err := h.Lambda.Describe(name, "")
 	if err != nil {
+		return 0, nil, err
+	}
+	if err := in.unconfigurable(); err != nil {
 		return 0, nil, err
 	}
 	if member := in.beyond(now.Function.Runtime); member != "" {

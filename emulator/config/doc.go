@@ -1,5 +1,6 @@
 // Package config reads what a user has, a SAM or CloudFormation template, an emulate.yaml, or a folder of code, into the one native model: a
-// Project of functions and APIs. Load is its only way in.
+// Project of functions and APIs. Load is its only way in; CheckEnvironment holds what the API is sent against the same
+// rules about variables (environment.go).
 //
 //	Load ─ find ──────── which file: the folder order of CONTRACT.md, else the content (load.go)
 //	     ├ parse ─────── YAML or JSON → node: a tree with positions; !Sub is {Fn::Sub: …}, aliases are unfolded (parse.go, node.go)
@@ -7,7 +8,7 @@
 //	     │   ├ eval ────── Ref, Fn::Sub, …, lazily, when a property is read (intrinsics.go, refs.go, conditions.go,
 //	     │   │             parameters.go, include.go)
 //	     │   ├ open ────── props: reads the properties of one resource by the support table (props.go, support*.go)
-//	     │   ├ loadFunctions → Project.Functions (lambda.go, function.go; image.go, container.go)
+//	     │   ├ loadFunctions → Project.Functions (lambda.go, function.go, environment.go; image.go, container.go)
 //	     │   └ loadAPIs ──→ Project.APIs (api*.go; sam_api.go, openapi*.go, apigateway*.go); what a route may be: route.go
 //	     ├ loadNative ─── the same by emulate.yaml's own names (native*.go)
 //	     ├ folder ─────── a folder without a file (folder.go, detect.go)

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,7 +19,6 @@ const (
 	defaultStorageMB = 512
 	maxStorageMB     = 10240
 	maxLayers        = 5
-	maxEnvironment   = 4096
 	maxInlineCode    = 4 << 20
 	// unreservable is how much of the account's concurrency no function may reserve or provision. Source: spec lambda.md §6.1.
 	unreservable       = 100
@@ -31,14 +29,7 @@ var (
 	functionNamePattern = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,64}$`)
 	aliasNames          = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,128}$`)
 	digitsOnly          = regexp.MustCompile(`^[0-9]+$`)
-	variableNames       = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]+$`)
 )
-
-// reservedVariables are set by Lambda and cannot be set by a function's configuration. Source: spec lambda.md §5.1.
-var reservedVariables = strings.Fields(`_HANDLER _X_AMZN_TRACE_ID AWS_DEFAULT_REGION AWS_REGION AWS_EXECUTION_ENV AWS_LAMBDA_FUNCTION_NAME
-	AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_INITIALIZATION_TYPE AWS_LAMBDA_LOG_GROUP_NAME
-	AWS_LAMBDA_LOG_STREAM_NAME AWS_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_SECRET_KEY AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_LAMBDA_RUNTIME_API
-	AWS_LAMBDA_METADATA_API AWS_LAMBDA_METADATA_TOKEN AWS_LAMBDA_MAX_CONCURRENCY LAMBDA_TASK_ROOT LAMBDA_RUNTIME_DIR`)
 
 // functionReader reads one function by the names that its format gives to the settings.
 type functionReader struct {
@@ -127,8 +118,8 @@ func (r *functionReader) environment(p *props, property string) {
 		return
 	}
 	r.f.Environment = p.variables(property)
-	if size, err := json.Marshal(r.f.Environment); err == nil && len(r.f.Environment) > 0 && len(size) > maxEnvironment {
-		r.errorf(p.key(property), "too-large", "", "the environment variables take %d bytes; Lambda takes %d", len(size), maxEnvironment)
+	if json := CheckEnvironment(r.f.Environment).TooLarge; json != "" {
+		r.errorf(p.key(property), "too-large", "", "the environment variables take %d bytes; Lambda takes %d", len(json), maxEnvironment)
 	}
 }
 
@@ -136,13 +127,13 @@ func (r *functionReader) environment(p *props, property string) {
 func (p *props) variables(property string) map[string]string {
 	vars := p.textMap(property)
 	v := p.value(property)
-	for _, name := range keys(vars) {
-		at := v.field(name).key
-		switch {
-		case slices.Contains(reservedVariables, name):
-			p.errorf(at, "reserved-variable", "", "the environment variable %s is reserved: Lambda sets it", name)
-		case !variableNames.MatchString(name):
-			p.errorf(at, "wrong-value", "", "the environment variable %q must start with a letter and have 2 or more letters, digits and _", name)
+	faults := CheckEnvironment(vars)
+	for _, name := range faults.Reserved {
+		p.errorf(v.field(name).key, "reserved-variable", "", "the environment variable %s is reserved: Lambda sets it", name)
+	}
+	for _, name := range faults.Misnamed {
+		if !slices.Contains(faults.Reserved, name) {
+			p.errorf(v.field(name).key, "wrong-value", "", "the environment variable %q must start with a letter and have 2 or more letters, digits and _", name)
 		}
 	}
 	return vars
