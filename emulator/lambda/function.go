@@ -36,6 +36,7 @@ type Function struct {
 	reserved    setting[int32] // concurrency; none where there is none
 	provisioned map[string]*provisioned
 	async       map[string]*AsyncConfig // by qualifier
+	asyncFile   fileAsync
 
 	// pending is not nil while the code is being built: requests wait until it is closed. failed is the last build's error, nil after a good one.
 	pending chan struct{}
@@ -69,6 +70,7 @@ func (s *Service) Building(cfg *config.Function) {
 		s.functions[cfg.Name] = f
 		s.configure(f) // a reservation counts from now on
 		s.autoPublish(f, cfg, Code{})
+		s.asyncByFile(f, cfg)
 	}
 	if f.pending == nil && !s.closing {
 		f.pending = make(chan struct{})
@@ -95,6 +97,7 @@ func (s *Service) SetCode(cfg *config.Function, code Code) bool {
 	acts = append(acts, s.install(f, 0, newCfg, newCode)...)
 	acts = append(acts, s.autoPublish(f, cfg, code)...)
 	acts = append(acts, s.provisionByFile(f, cfg)...)
+	s.asyncByFile(f, cfg)
 	s.warm(f, cfg)
 	f.settle(nil)
 	s.mu.Unlock()

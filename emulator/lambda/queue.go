@@ -108,10 +108,6 @@ func (q *queue) rules(inv *Invocation) (retries int, age time.Duration, zero boo
 	if f == nil {
 		return retries, age, false
 	}
-	setIf(&retries, f.cfg.MaximumRetryAttempts)
-	if a := f.cfg.MaximumEventAge; a > 0 {
-		age = a
-	}
 	if c := f.async[cmp.Or(inv.Qualifier, latest)]; c != nil {
 		setIf(&retries, c.MaximumRetryAttempts)
 		setIf(&age, c.MaximumEventAge)
