@@ -40,3 +40,15 @@ func TestSizeOfEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// The variables that all functions of an emulate.yaml share count with the function's own.
+func TestSizeOfSharedEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	half := strings.Repeat("x", maxEnvironment/2)
+	writeFile(t, dir, "f/index.mjs", nil)
+	writeFile(t, dir, "emulate.yaml", []byte("functions:\n  f: {code: f, environment: {OWN: "+half+"}}\n  g: {code: f, environment: {ALL: "+half+"}}\nenvironment: {ALL: "+half+"}"))
+	p, diags, err := Load(Options{Path: dir})
+	if err != nil || p != nil || len(diags) != 1 || diags[0].Code != "too-large" || diags[0].Line != 2 {
+		t.Errorf("%v, %v", diags, err)
+	}
+}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -112,12 +113,18 @@ func (r *functionReader) architecture(property string) {
 	}
 }
 
-// environment reads variables from a reader of the map that holds them, and holds them against Lambda's rules.
-func (r *functionReader) environment(p *props, property string) {
+// environment reads variables from a reader of the map that holds them, lays them over those that all functions share, and holds the whole against
+// Lambda's limit.
+func (r *functionReader) environment(p *props, property string, shared map[string]string) {
 	if p == nil {
 		return
 	}
 	r.f.Environment = p.variables(property)
+	if len(shared) > 0 {
+		own := r.f.Environment
+		r.f.Environment = maps.Clone(shared)
+		maps.Copy(r.f.Environment, own)
+	}
 	if json := CheckEnvironment(r.f.Environment).TooLarge; json != "" {
 		r.errorf(p.key(property), "too-large", "", "the environment variables take %d bytes; Lambda takes %d", len(json), maxEnvironment)
 	}

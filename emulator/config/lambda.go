@@ -54,7 +54,7 @@ func (t *template) read(r *resource, layers map[string]string) *functionReader {
 	if p := fr.nested("EphemeralStorage"); p != nil && p.require("Size", "") {
 		f.EphemeralStorageMB = p.integer("Size", defaultStorageMB, defaultStorageMB, maxStorageMB)
 	}
-	fr.environment(fr.nested("Environment"), "Variables")
+	fr.environment(fr.nested("Environment"), "Variables", nil)
 	fr.logging(fr.nested("LoggingConfig"))
 	fr.retries(fr.nested("EventInvokeConfig"))
 	t.metadata(fr, r)

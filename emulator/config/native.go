@@ -1,7 +1,6 @@
 package config
 
 import (
-	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -149,12 +148,7 @@ func (n *nativeFile) function(fl *field) {
 	r.nativeRest()
 	r.where(r.props)
 	n.containers.complete(f)
-	r.environment(r.props, "environment")
-	if len(n.shared) > 0 {
-		own := f.Environment
-		f.Environment = maps.Clone(n.shared)
-		maps.Copy(f.Environment, own)
-	}
+	r.environment(r.props, "environment", n.shared)
 }
 
 // nativeCode reads where the code is, and its runtime and handler, which the folder's files tell where the file does not.
