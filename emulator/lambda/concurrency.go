@@ -180,13 +180,13 @@ func (s *Service) allocate(f *Function, p *provisioned) []action {
 
 // provisionable checks what Provision is asked for. Service.mu is held.
 func (s *Service) provisionable(f *Function, name, qualifier string, n int) (fleet.Pool, error) {
-	if f == nil {
-		return 0, s.unknown(name, qualifier)
+	pool, ok := fleet.Pool(0), false
+	if f != nil {
+		pool, ok = f.resolve(qualifier)
 	}
-	pool, ok := f.resolve(qualifier)
 	switch {
 	case !ok:
-		return 0, s.unknown(name, qualifier)
+		return 0, s.noQualifier(name, qualifier)
 	case pool == 0:
 		return 0, errProvisionLatest
 	}
@@ -241,17 +241,25 @@ func (s *Service) Provisioned(name, qualifier string) (Provisioned, error) {
 
 func (s *Service) provisionedOf(name, qualifier string) (*Function, *provisioned, error) {
 	f := s.functions[name]
-	if f == nil {
-		return nil, nil, s.unknown(name, qualifier)
+	pool, ok := fleet.Pool(0), false
+	if f != nil {
+		pool, ok = f.resolve(qualifier)
 	}
-	pool, ok := f.resolve(qualifier)
 	switch {
 	case !ok:
-		return nil, nil, s.unknown(name, qualifier)
+		return nil, nil, s.noQualifier(name, qualifier)
 	case pool == 0:
 		return nil, nil, errLatestProvisioned
 	}
 	return f, f.provisionedOn(qualifier), nil
+}
+
+// noQualifier is the answer of these operations where there is no such alias or version, whether the function exists or not.
+func (s *Service) noQualifier(name, qualifier string) *Error {
+	if qualifier == latest || isVersion(qualifier) {
+		return s.unknown(name, qualifier)
+	}
+	return s.noAlias(name, qualifier)
 }
 
 // ProvisionedList tells of all that is provisioned of a function, by qualifier.
