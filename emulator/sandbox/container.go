@@ -17,7 +17,7 @@ import (
 
 // ContainerOptions configure a Container. Only Connect is needed.
 type ContainerOptions struct {
-	// CacheDir holds what is kept between runs: the built init, and merged layers. "" means the folder "emulate" in the user's cache folder.
+	// CacheDir holds what is kept between runs: the built init. "" means the folder "emulate" in the user's cache folder.
 	CacheDir string
 	// TempDir is where the environments' /tmp folders are made and removed again. "" means os.TempDir().
 	TempDir string
@@ -139,6 +139,7 @@ func (c *Container) start(ctx context.Context, spec lambda.Spec) (*contained, er
 		if err != nil {
 			return err
 		}
+		defer w.copies.release(p.copies...)
 		b := c.spares.take(p)
 		if b == nil {
 			if b, err = c.newBox(ctx, w, p); err != nil {
@@ -204,9 +205,15 @@ func (c *Container) forget(in *contained) {
 	delete(c.instances, in)
 }
 
-// Retain drops the spare containers of functions other than these, after a reload.
+// Retain drops the spare containers of functions other than these, and the copies of their code, after a reload.
 func (c *Container) Retain(functions []string) {
 	c.spares.drop(func(function string) bool { return !slices.Contains(functions, function) })
+	c.mu.Lock()
+	w := c.world
+	c.mu.Unlock()
+	if w != nil {
+		w.copies.retain(functions)
+	}
 }
 
 // Close ends the environments that are left, removes their containers, folders and volumes, and returns when nothing is left. It is idempotent; Start

@@ -30,7 +30,9 @@ type box struct {
 	// tmp is the folder of this machine that is /tmp, "" where that is a volume.
 	tmp, volume string
 	cgroup      containerCgroup
-	forwarding  sync.WaitGroup
+	// copies are those that it has mounted.
+	copies     []*treeCopy
+	forwarding sync.WaitGroup
 
 	// reports are answers to Start, samples those to Sample.
 	reports chan inside.Report
@@ -70,7 +72,10 @@ const arriveWithin = 20 * time.Second
 
 // newBox makes a container by a blueprint, and waits for its init.
 func (c *Container) newBox(ctx context.Context, w *world, p *blueprint) (*box, error) {
-	b := &box{w: w, key: p.key, function: p.function, network: p.network, reports: make(chan inside.Report, 4), samples: make(chan inside.Report, 1), gone: make(chan struct{})}
+	if !w.copies.hold(p.copies) {
+		return nil, errSuperseded
+	}
+	b := &box{w: w, key: p.key, copies: p.copies, function: p.function, network: p.network, reports: make(chan inside.Report, 4), samples: make(chan inside.Report, 1), gone: make(chan struct{})}
 	b.number, b.user = c.numbers.next()
 	s := p.container
 	s.Labels = w.labels

@@ -12,8 +12,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
-	"sync"
 
 	"example.com/emulate/emulator/docker"
 	"example.com/emulate/emulator/lambda"
@@ -62,13 +60,22 @@ func (w *world) mount(ctx context.Context, p *blueprint, target, digest string, 
 			return fmt.Errorf("read what is to be %s: %w", target, err)
 		}
 	}
+	var c *treeCopy
 	if w.doors != nil {
-		m.Bind, err = w.merged(digest, tree)
+		c, err = w.copies.merged(ctx, target+digest, tree)
 	} else {
-		m.Volume, err = w.volumes.filled(ctx, p.image.ID, target+digest, tree)
+		c, err = w.copies.volume(ctx, p.image.ID, target+digest, tree)
+	}
+	if err != nil {
+		return err
+	}
+	if p.copies = append(p.copies, c); w.doors != nil {
+		m.Bind = c.name
+	} else {
+		m.Volume = c.name
 	}
 	p.container.Mounts = append(p.container.Mounts, m)
-	return err
+	return nil
 }
 
 // openToAll tells whether a container's user, who is nobody on this machine, may look into a folder. One that is not is copied, and that is said.
@@ -126,29 +133,20 @@ func digestOf(tree []entry) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil))[:32], nil
 }
 
-// merged is a folder of the session with all of the tree, open to all.
-func (w *world) merged(digest string, tree []entry) (string, error) {
-	w.looking.Lock()
-	defer w.looking.Unlock()
-	dir := filepath.Join(w.session.dir, "merged-"+digest)
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
+// copyTree makes a folder with all of the tree, open to all.
+func copyTree(ctx context.Context, dir string, tree []entry) error {
+	if err := openFolder(dir); err != nil {
+		return err
 	}
-	temporary := dir + ".tmp"
-	err := openFolder(temporary)
 	for _, e := range tree {
-		if err != nil {
-			break
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		err = copyEntry(e, filepath.Join(temporary, filepath.FromSlash(e.name)))
+		if err := copyEntry(e, filepath.Join(dir, filepath.FromSlash(e.name))); err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		err = os.Rename(temporary, dir)
-	}
-	if err != nil {
-		return "", fmt.Errorf("merge layers: %w", err)
-	}
-	return dir, nil
+	return nil
 }
 
 func copyEntry(e entry, to string) error {
@@ -233,140 +231,4 @@ func writeTarEntry(t *tar.Writer, folder string, e entry) error {
 	defer f.Close()
 	_, err = io.Copy(t, f)
 	return err
-}
-
-// volumes are those that stand in for this machine's folders where containers do not see them: one for each content, filled once.
-type volumes struct {
-	w  *world
-	mu sync.Mutex
-	// made are filled or being filled; sticky the images whose own /tmp is fit to be copied into a volume.
-	made   map[string]*filling
-	sticky map[string]bool
-}
-
-type filling struct {
-	once sync.Once
-	err  error
-}
-
-// filled is the name of a volume with the tree. A helper of the image, which never runs, takes the files.
-func (v *volumes) filled(ctx context.Context, image, key string, tree []entry) (string, error) {
-	sum := sha256.Sum256([]byte(key))
-	name := fmt.Sprintf("%s%x", v.w.prefix, sum[:8])
-	v.mu.Lock()
-	if v.made == nil {
-		v.made = map[string]*filling{}
-	}
-	f := v.made[name]
-	if f == nil {
-		f = &filling{}
-		v.made[name] = f
-	}
-	v.mu.Unlock()
-	f.once.Do(func() { f.err = v.fill(ctx, image, name, tree) })
-	if f.err != nil { // the next one tries again
-		v.mu.Lock()
-		if v.made[name] == f {
-			delete(v.made, name)
-		}
-		v.mu.Unlock()
-		return "", fmt.Errorf("bring files to the engine: %w", f.err)
-	}
-	return name, nil
-}
-
-func (v *volumes) fill(ctx context.Context, image, name string, tree []entry) error {
-	return v.help(ctx, image, name, func(helper string) error {
-		r, w := io.Pipe()
-		go func() { w.CloseWithError(writeTar(w, "", tree)) }()
-		defer r.Close()
-		return v.w.engine.CopyTo(ctx, helper, helpAt, r)
-	})
-}
-
-// helpAt is where a helper has the volume.
-const helpAt = "/volume"
-
-// help makes the volume and a container that has it.
-func (v *volumes) help(ctx context.Context, image, name string, do func(helper string) error) error {
-	if err := v.w.engine.CreateVolume(ctx, name, v.w.labels); err != nil {
-		return err
-	}
-	s := docker.Spec{Image: image, Entrypoint: []string{"/none"}, Labels: v.w.labels, Network: "none", Mounts: []docker.Mount{{Volume: name, Target: helpAt}}}
-	helper, err := v.w.engine.Create(ctx, s)
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(helper), v.w.engine.Remove(context.WithoutCancel(ctx), helper))
-}
-
-// tmp makes the volume that is to be an environment's /tmp. The engine copies what the image has there into it, with its mode; where that is not
-// AWS's, the mode is set.
-func (v *volumes) tmp(ctx context.Context, image, name string) error {
-	v.mu.Lock()
-	sticky, known := v.sticky[image]
-	if !known {
-		var err error
-		if sticky, err = v.looksSticky(ctx, image); err != nil {
-			v.mu.Unlock()
-			return err
-		}
-		if v.sticky == nil {
-			v.sticky = map[string]bool{}
-		}
-		v.sticky[image] = sticky
-	}
-	v.mu.Unlock()
-	if sticky {
-		return v.w.engine.CreateVolume(ctx, name, v.w.labels)
-	}
-	return v.help(ctx, image, name, func(helper string) error {
-		r, w := io.Pipe()
-		go func() {
-			t := tar.NewWriter(w)
-			err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: strings.TrimPrefix(helpAt, "/") + "/", Mode: 0o1777})
-			w.CloseWithError(errors.Join(err, t.Close()))
-		}()
-		defer r.Close()
-		return v.w.engine.CopyTo(ctx, helper, "/", r)
-	})
-}
-
-// looksSticky tells whether an image's /tmp is open to all.
-func (v *volumes) looksSticky(ctx context.Context, image string) (bool, error) {
-	id, err := v.w.engine.Create(ctx, docker.Spec{Image: image, Entrypoint: []string{"/none"}, Labels: v.w.labels, Network: "none"})
-	if err != nil {
-		return false, fmt.Errorf("look into an image: %w", err)
-	}
-	defer v.w.engine.Remove(context.WithoutCancel(ctx), id)
-	head, _, err := firstOf(ctx, v.w.engine, id, "/tmp")
-	if err != nil || head == nil {
-		return false, err
-	}
-	return head.Typeflag == tar.TypeDir && head.Mode&0o1777 == 0o1777, nil
-}
-
-// firstOf is the first entry of what a container has under a path, and its content where it is small; nil where there is nothing.
-func firstOf(ctx context.Context, engine *docker.Engine, id, path string) (*tar.Header, []byte, error) {
-	r, err := engine.CopyFrom(ctx, id, path)
-	var known *docker.Error
-	if errors.As(err, &known) && known.Kind == docker.NotFound {
-		return nil, nil, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	defer r.Close()
-	t := tar.NewReader(r)
-	head, err := t.Next()
-	if err != nil {
-		return nil, nil, err
-	}
-	content, err := io.ReadAll(io.LimitReader(t, 1<<20))
-	return head, content, err
-}
-
-func readFrom(ctx context.Context, engine *docker.Engine, id, path string) ([]byte, error) {
-	_, content, err := firstOf(ctx, engine, id, path)
-	return content, err
 }

@@ -28,8 +28,10 @@ type blueprint struct {
 	network network
 	// code is the code as the container sees it.
 	code lambda.Code
-	argv []string
-	dir  string
+	// copies are those among the mounts.
+	copies []*treeCopy
+	argv   []string
+	dir    string
 	// searched are the paths for an InvalidEntrypointError, nil for an image, whose own entry point is started.
 	searched []string
 }
@@ -94,8 +96,8 @@ func platformOf(fn *config.Function, engine string) string {
 	return "linux/" + arch
 }
 
-// plan decides how the containers of spec's function are made and what is started in them.
-func (c *Container) plan(ctx context.Context, w *world, spec lambda.Spec) (*blueprint, error) {
+// plan decides how the containers of spec's function are made and what is started in them. The caller releases its copies.
+func (c *Container) plan(ctx context.Context, w *world, spec lambda.Spec) (_ *blueprint, err error) {
 	fn := spec.Function
 	image, platform, err := c.image(ctx, w.engine, fn, spec.Code)
 	if err != nil {
@@ -103,6 +105,11 @@ func (c *Container) plan(ctx context.Context, w *world, spec lambda.Spec) (*blue
 	}
 	rt, _ := containerRuntime(fn.Runtime)
 	p := &blueprint{function: fn.Name, image: image, rt: rt, code: spec.Code, dir: taskRoot}
+	defer func() {
+		if err != nil {
+			w.copies.release(p.copies...)
+		}
+	}()
 	if err := p.command(fn, spec.Code); err != nil {
 		return nil, err
 	}
@@ -125,6 +132,7 @@ func (c *Container) plan(ctx context.Context, w *world, spec lambda.Spec) (*blue
 		return nil, err
 	}
 	p.key = fmt.Sprintf("%+v %s %d", *s, spec.Code.Digest, p.network)
+	w.copies.replace(versionKey{fn.Name, spec.Version}, p.copies)
 	return p, nil
 }
 

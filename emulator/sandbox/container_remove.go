@@ -72,7 +72,7 @@ func (b *box) remove(ctx context.Context) error {
 	if !ended || b.volume != "" {
 		b.w.c.tidying.Go(b.tidy)
 	} else {
-		b.w.c.numbers.giveBack(b.user)
+		b.giveBack()
 	}
 	return err
 }
@@ -101,26 +101,24 @@ func (b *box) end(ctx context.Context) bool {
 
 // tidy removes the container by the engine, where it did not end by itself, and its volume.
 func (b *box) tidy() {
-	defer b.w.c.numbers.giveBack(b.user)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		var err error
+	defer b.giveBack()
+	b.w.c.persist(func(ctx context.Context) error {
 		if b.id != "" {
-			err = b.w.engine.Remove(ctx, b.id)
+			if err := b.w.engine.Remove(ctx, b.id); err != nil {
+				return err
+			}
 		}
-		if err == nil && b.volume != "" {
-			err = b.w.engine.RemoveVolume(ctx, b.volume)
+		if b.volume == "" {
+			return nil
 		}
-		if err == nil {
-			return
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done(): // Close, or the next emulator, removes what has our label
-			return
-		}
-	}
+		return b.w.engine.RemoveVolume(ctx, b.volume)
+	})
+}
+
+// giveBack lets others have the user, and go what nobody else has mounted.
+func (b *box) giveBack() {
+	b.w.c.numbers.giveBack(b.user)
+	b.w.copies.release(b.copies...)
 }
 
 func ignoreMissing(err error) error {
@@ -177,12 +175,11 @@ func (w *world) passwd(ctx context.Context, image string) ([]byte, error) {
 	if table := w.passwds[image]; table != nil {
 		return table, nil
 	}
-	id, err := w.engine.Create(ctx, docker.Spec{Image: image, Entrypoint: []string{"/none"}, Labels: w.labels, Network: "none"})
-	if err != nil {
-		return nil, fmt.Errorf("look into an image: %w", err)
-	}
-	defer w.engine.Remove(context.WithoutCancel(ctx), id)
-	table, err := readFrom(ctx, w.engine, id, "/etc/passwd")
+	var table []byte
+	err := w.withHelper(ctx, image, nil, func(id string) (err error) {
+		table, err = readFrom(ctx, w.engine, id, "/etc/passwd")
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the users of an image: %w", err)
 	}

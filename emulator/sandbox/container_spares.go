@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -168,7 +169,7 @@ func (s *spares) makeOne() bool {
 	case err != nil:
 		s.total--
 		neediest.failed = time.Now()
-		if !docker.Unavailable(err) && s.c.work.Err() == nil {
+		if !docker.Unavailable(err) && !errors.Is(err, errSuperseded) && s.c.work.Err() == nil {
 			s.c.told.once(s.c, "spare "+plan.function, "function "+plan.function+" has no spare container: "+err.Error())
 		}
 	case s.closed || neediest.plan.key != plan.key || s.pools[plan.function] != neediest:

@@ -29,6 +29,10 @@ type world struct {
 	// why says what keeps them from it, for Limits.
 	why     string
 	volumes volumes
+	copies  copies
+	// work ends with close: the context of what no single start should end.
+	work   context.Context
+	giveUp context.CancelFunc
 
 	// mu guards the holder of the shared network; held while one is made.
 	mu     sync.Mutex
@@ -90,6 +94,7 @@ func (c *Container) openOnce(ctx context.Context, fn *config.Function, code lamb
 	}
 	sweep(c.options.TempDir, time.Now())
 	w := &world{c: c, engine: engine, passwds: map[string][]byte{}}
+	w.work, w.giveUp = context.WithCancel(c.work)
 	if w.session, err = openSession(c.options.TempDir); err != nil {
 		return nil, fmt.Errorf("make the folder of this emulator's containers: %w", err)
 	}
@@ -106,7 +111,7 @@ func (c *Container) openOnce(ctx context.Context, fn *config.Function, code lamb
 	w.labels = map[string]string{labelSession: name, labelHost: host, labelFolder: w.session.dir}
 	sum := sha256.Sum256([]byte(host + "\n" + w.session.dir))
 	w.prefix = fmt.Sprintf("emulate-%x-", sum[:6])
-	w.volumes.w = w
+	w.volumes.w, w.copies.w = w, w
 	if err := sweepEngine(ctx, engine); err != nil {
 		return nil, fmt.Errorf("remove what dead emulators left: %w", err)
 	}
@@ -189,8 +194,12 @@ func (w *world) init(ctx context.Context, image *docker.Image) (string, docker.M
 		err := w.doors.bring(program)
 		return emulateDir + "/" + name, docker.Mount{Bind: w.doors.dir, Target: emulateDir, ReadOnly: true}, err
 	}
-	volume, err := w.volumes.filled(ctx, image.ID, "init-"+filepath.Base(filepath.Dir(program))+image.Arch, filesOf(program))
-	return emulateDir + "/" + name, docker.Mount{Volume: volume, Target: emulateDir, ReadOnly: true}, err
+	// Every container has it: it is never released.
+	volume, err := w.copies.volume(ctx, image.ID, "init-"+filepath.Base(filepath.Dir(program))+image.Arch, filesOf(program))
+	if err != nil {
+		return "", docker.Mount{}, err
+	}
+	return emulateDir + "/" + name, docker.Mount{Volume: volume.name, Target: emulateDir, ReadOnly: true}, nil
 }
 
 // emulateDir is where a container has the init, and the socket of that name.
@@ -204,6 +213,7 @@ const closeTimeout = 30 * time.Second
 
 // close removes the holder, everything that carries the session's label, and the folder.
 func (w *world) close(ctx context.Context) error {
+	w.giveUp()
 	w.mu.Lock()
 	if w.holder != nil {
 		w.holder.remove(ctx)

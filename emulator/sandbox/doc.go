@@ -32,7 +32,8 @@
 //	        stays as the holder of the network
 //	        that functions share
 //	  plan: image, mounts, network, command,      container_plan.go container_code.go
-//	        variables                             container_environment.go container_runtime.go
+//	        variables                             container_copies.go container_volumes.go
+//	                                              container_environment.go container_runtime.go
 //	  spares.take, or newBox: create, start,      container_spares.go container_box.go
 //	        and wait for the init's hello
 //	  box.launch: the order to start, answered    container_box.go
@@ -41,7 +42,8 @@
 // The init (package inside) is the container's first process. It is reached by one of two links. Where the engine's containers see this machine's
 // files, it comes to a mounted socket (container_doors_linux.go) and hands over the socket on which it listens in the container's network; the
 // environment's own Runtime API server takes it, and the runtime's output is a pipe as a process's is. So a warm invoke passes through nothing of
-// ours in the container. Else (container_stream.go) connections and output are channels of the attached stream, and code is put into volumes.
+// ours in the container. Else (container_stream.go) connections and output are channels of the attached stream, and code is put into volumes, which
+// go when a save has replaced it and its last container has ended (container_copies.go).
 //
 // The end of the link is the end of the container, and the other way round: no call of the engine is open while a container runs. The container of a
 // killed emulator ends at once; what an engine keeps of it is known by its labels (container_leftovers.go). An engine that goes away is waited for.
