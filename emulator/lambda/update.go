@@ -22,7 +22,9 @@ type update struct {
 	cfg  *config.Function
 	code Code // as far as it is known
 	zip  []byte
-	done chan struct{}
+	// accepted is the function's LastModified, which what is made of the update keeps.
+	accepted time.Time
+	done     chan struct{}
 }
 
 // describe shows what $LATEST is about to become.
@@ -48,22 +50,20 @@ func (s *Service) UpdateCode(ctx context.Context, name string, c CodeUpdate) (De
 	if err := s.awaitPending(ctx, name); err != nil {
 		return Description{}, err
 	}
-	if err := checkZip(c.Zip); err != nil {
-		return Description{}, err
-	}
+	bad := checkZip(c.Zip) // what it is for is looked at first
 	sum := sha256.Sum256(c.Zip)
 	u := &update{zip: c.Zip, code: Code{SHA256: base64.StdEncoding.EncodeToString(sum[:]), Size: int64(len(c.Zip))}, done: make(chan struct{})}
 	d, err := s.begin(name, c.RevisionID, c.DryRun, u, func(cfg *config.Function) error {
 		if c.Architecture != "" {
 			cfg.Architecture = c.Architecture
 		}
-		if cfg.PackageType == "Image" {
+		switch {
+		case cfg.PackageType == "Image":
 			return badParameter("Please provide ImageUri when updating a function with packageType Image.")
-		}
-		if s.o.Unpack == nil {
+		case s.o.Unpack == nil:
 			return &Error{Status: 501, Name: "NotImplementedException", Type: "User", Message: "this emulator takes no deployment packages"}
 		}
-		return nil
+		return bad
 	})
 	if err != nil || c.DryRun || !c.Publish {
 		return d, err
@@ -165,7 +165,8 @@ func (s *Service) begin(name, revision string, dryRun bool, u *update, change fu
 		d.LastUpdateStatus = "Successful"
 		return d, nil
 	}
-	now.revision, now.modified = NewRequestID(), time.Now()
+	u.accepted = time.Now()
+	now.revision, now.modified = NewRequestID(), u.accepted
 	f.update, f.updateFailed = u, nil
 	d.RevisionID, d.LastModified = now.revision, now.modified
 	s.wg.Go(func() { s.carryOut(f, u) })
@@ -198,7 +199,7 @@ func (s *Service) carryOut(f *Function, u *update) {
 		f.configured = f.configured || !sameConfig(u.cfg, now.cfg) || u.cfg.Description != now.cfg.Description
 		f.cfg = u.cfg
 		acts = s.install(f, 0, u.cfg, code)
-		now.revision = NewRequestID()
+		now.revision, now.modified = NewRequestID(), u.accepted
 	}
 	s.mu.Unlock()
 	s.do(acts)

@@ -350,7 +350,7 @@ func TestUpdateCode(t *testing.T) {
 		time.Sleep(time.Second)
 		done, err := w.s.Describe("f", "")
 		if err != nil || done.LastUpdateStatus != "Successful" || done.CodeSHA256 != dry.CodeSHA256 || done.RevisionID == got.RevisionID ||
-			done.Function.Architecture != "arm64" || done.CodeSize != int64(len(zipped("up"))) {
+			done.Function.Architecture != "arm64" || done.CodeSize != int64(len(zipped("up"))) || !done.LastModified.Equal(got.LastModified) {
 			t.Errorf("%+v %v", done, err)
 		}
 		if got := w.ask(t, "f", ""); got != "up $LATEST on-demand f" {
@@ -383,6 +383,8 @@ func TestUpdateCode(t *testing.T) {
 		wantError(t, err, "400 InvalidParameterValueException: Could not unzip uploaded file. Please check your file, then try to upload again.")
 		_, err = update(CodeUpdate{Zip: make([]byte, maxZip+1)})
 		wantError(t, err, "400 InvalidParameterValueException: Zipped size must be smaller than 52428800 bytes")
+		_, err = w.s.UpdateCode(t.Context(), "g", CodeUpdate{Zip: []byte("no zip")})
+		wantError(t, err, "404 ResourceNotFoundException: Function not found: "+strings.TrimSuffix(arnOfF, "f")+"g")
 		_, err = update(CodeUpdate{Zip: zipped("x"), RevisionID: "x"})
 		wantError(t, err, "412 PreconditionFailedException: "+errRevision.Message)
 	})
