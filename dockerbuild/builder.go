@@ -355,7 +355,7 @@ func (j *job) tool(ctx context.Context, step, missing string, c Command) error {
 	case errors.Is(err, exec.ErrNotFound):
 		err = j.missingTool(step, c.Args[0], missing, err)
 	case isEngineError(err):
-		err = j.engineFailed(step, err)
+		err = j.engineFailed(step, err, forTools)
 	default:
 		err = j.fail(step, strings.TrimRight(string(out), "\n"), "", err)
 	}

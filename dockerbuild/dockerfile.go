@@ -64,7 +64,7 @@ func (j *job) fromImage(ctx context.Context, b *imageBuild, path string) (*Artif
 	}
 	engine, err := j.findEngine(ctx)
 	if err != nil {
-		return nil, j.engineFailed("find a container engine", err)
+		return nil, j.engineFailed("find a container engine", err, forImage)
 	}
 	b.tag = "emulate-build/" + strings.ToLower(j.fn.LogicalID)
 	id, cached, err := j.buildOnce(ctx, engine, b)
@@ -87,7 +87,7 @@ func (j *job) takeOut(ctx context.Context, engine *docker.Engine, image, path, t
 	// The container never runs; an image without a command still wants one.
 	id, err := engine.Create(ctx, docker.Spec{Image: image, Entrypoint: []string{"/bin/true"}, Platform: j.platform(engine), Labels: j.labels()})
 	if err != nil {
-		return j.engineFailed("open the image", err)
+		return j.engineFailed("open the image", err, forImage)
 	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)

@@ -31,12 +31,12 @@ type imageBuild struct {
 func (j *job) imageFunction(ctx context.Context) (*Artifact, error) {
 	engine, err := j.findEngine(ctx)
 	if err != nil {
-		return nil, j.engineFailed("find a container engine", err)
+		return nil, j.engineFailed("find a container engine", err, forImage)
 	}
 	im := j.fn.Image
 	j.goarch = goarch(j.fn.Architecture)
 	if im.Context == "" {
-		image, err := j.getImage(ctx, engine, im.URI)
+		image, err := j.getImage(ctx, engine, im.URI, forImage)
 		if err != nil {
 			return nil, err
 		}
@@ -118,7 +118,7 @@ func (j *job) dockerBuild(ctx context.Context, engine *docker.Engine, b *imageBu
 func (j *job) imageFailed(step string, b *imageBuild, words []string, err error) error {
 	var failed *docker.Error
 	if !errors.As(err, &failed) || failed.Kind != docker.BuildFailed {
-		err = j.engineFailed(step, err)
+		err = j.engineFailed(step, err, forImage)
 	} else {
 		text := strings.Join(words, "\n")
 		last := strings.TrimSpace(failed.Err.Error()) // the step's own words, and then the reason

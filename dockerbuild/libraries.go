@@ -54,7 +54,7 @@ func (j *job) runtimeImage() string {
 // runtimeLibraries looks into the runtime's image, once per image.
 func (j *job) runtimeLibraries(ctx context.Context) (*libraries, error) {
 	engine, ref := j.runner.(boxRunner).spec.engine, j.runtimeImage()
-	image, err := j.getImage(ctx, engine, ref)
+	image, err := j.getImage(ctx, engine, ref, forRuntime)
 	if err != nil {
 		return nil, err
 	}

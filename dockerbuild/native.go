@@ -120,7 +120,7 @@ func (j *job) nativeRun(ctx context.Context, r *nativeRecipe, libs *libraries, t
 	spec := *j.runner.(boxRunner).spec
 	b, err := j.boxes.create(ctx, &spec, "/nowhere", false)
 	if err != nil {
-		return j.engineFailed("start a build container", err)
+		return j.engineFailed("start a build container", err, forTools)
 	}
 	defer b.close(ctx)
 	b.user = "0:0"

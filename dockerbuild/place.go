@@ -44,10 +44,10 @@ func (j *job) tools(ctx context.Context) error {
 	}
 	engine, err := j.findEngine(ctx)
 	if err != nil {
-		return j.engineFailed("find a container engine", err)
+		return j.engineFailed("find a container engine", err, forTools)
 	}
 	ref, platform := j.buildImage(), j.platform(engine)
-	image, err := j.getImage(ctx, engine, ref)
+	image, err := j.getImage(ctx, engine, ref, forTools)
 	if err != nil {
 		return err
 	}
@@ -101,8 +101,17 @@ func (j *job) platform(engine *docker.Engine) string {
 	return "linux/" + j.goarch
 }
 
+// need is what an engine or an image is needed for, which decides the ways around it.
+type need int
+
+const (
+	forTools   need = iota // the build's tools run there: another image has them too, and so may this machine
+	forRuntime             // the function runs in the image, and the build asks what is in it
+	forImage               // the image is the function's own, or what a Dockerfile builds on: nothing stands in for it
+)
+
 // getImage makes sure that the engine has an image. A pull is told as a step, with a line every few seconds.
-func (j *job) getImage(ctx context.Context, engine *docker.Engine, ref string) (*docker.Image, error) {
+func (j *job) getImage(ctx context.Context, engine *docker.Engine, ref string, n need) (*docker.Image, error) {
 	step := "pull " + ref
 	var mu sync.Mutex
 	var began, told time.Time
@@ -124,7 +133,7 @@ func (j *job) getImage(ctx context.Context, engine *docker.Engine, ref string) (
 		j.progress(Progress{Step: step, State: StepLine, Line: line})
 	})
 	if err != nil {
-		err = j.engineFailed("get image "+ref, err)
+		err = j.engineFailed("get image "+ref, err, n)
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -135,18 +144,27 @@ func (j *job) getImage(ctx context.Context, engine *docker.Engine, ref string) (
 }
 
 // engineFailed tells what an engine refused, with the ways around it.
-func (j *job) engineFailed(step string, err error) error {
+func (j *job) engineFailed(step string, err error, n need) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errClosed) {
 		return fmt.Errorf("%s: %w", step, err)
 	}
 	e := j.fail(step, err.Error(), "", err)
 	var failed *docker.Error
-	if errors.As(err, &failed) {
-		switch failed.Kind {
-		case docker.ImageMissing, docker.NotPullable, docker.WrongPlatform:
+	if !errors.As(err, &failed) {
+		return e
+	}
+	switch failed.Kind {
+	case docker.ImageMissing, docker.NotPullable, docker.WrongPlatform:
+		switch n {
+		case forTools:
 			e.Hint = "The build needs this image. Name another by container.buildImage, or build on this machine: --build-host."
-		case docker.Absent, docker.Stopped, docker.NoPermission, docker.TooOld:
-			e.Hint, e.Missing = "Or build on this machine: --build-host.", "container engine"
+		case forRuntime:
+			e.Hint = "The function runs in this image. Name another by container.image."
+		}
+	case docker.Absent, docker.Stopped, docker.NoPermission, docker.TooOld:
+		e.Missing = "container engine"
+		if n != forImage {
+			e.Hint = "Or build on this machine: --build-host."
 		}
 	}
 	return e

@@ -116,7 +116,7 @@ func (j *job) interpreter(ctx context.Context) (*python, error) {
 	if j.image != nil {
 		var engine *docker.Error
 		if errors.As(py.err, &engine) {
-			return nil, j.engineFailed("find "+j.fn.Runtime, py.err)
+			return nil, j.engineFailed("find "+j.fn.Runtime, py.err, forTools)
 		}
 		return nil, j.missingTool("find "+j.fn.Runtime, j.fn.Runtime, "", py.err)
 	}
