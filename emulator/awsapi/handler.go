@@ -31,6 +31,7 @@ type Lambda interface {
 type versions interface {
 	Versions(name string) ([]lambda.Description, error)
 	Publish(ctx context.Context, name string, p lambda.Publication) (lambda.Description, error)
+	DeleteVersion(name, version string) error
 	UpdateCode(ctx context.Context, name string, c lambda.CodeUpdate) (lambda.Description, error)
 	UpdateConfiguration(ctx context.Context, name string, c lambda.ConfigurationUpdate) (lambda.Description, error)
 	Aliases(name, version string) ([]lambda.Alias, error)

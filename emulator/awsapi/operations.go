@@ -23,6 +23,7 @@ func (h *handler) routes() *mux.Router {
 		serve        serve
 	}{
 		{"GET", "/2015-03-31/functions/{name}", h.getFunction},
+		{"DELETE", "/2015-03-31/functions/{name}", controlled(h.deleteFunction)},
 		{"GET", "/2015-03-31/functions/{name}/configuration", h.getFunctionConfiguration},
 		{"GET", "/2015-03-31/functions", h.listFunctions},
 		{"GET", "/2015-03-31/functions/", h.listFunctions},
@@ -120,7 +121,6 @@ var unserved = [...]operation{
 	{"GET", "/2015-03-31/event-source-mappings/{}", "", "GetEventSourceMapping"},
 	{"PUT", "/2015-03-31/event-source-mappings/{}", "", "UpdateEventSourceMapping"},
 	{"POST", "/2015-03-31/functions", "", "CreateFunction"},
-	{"DELETE", "/2015-03-31/functions/{}", "", "DeleteFunction"},
 	{"GET", "/2015-03-31/functions/{}/policy", "", "GetPolicy"},
 	{"POST", "/2015-03-31/functions/{}/policy", "", "AddPermission"},
 	{"DELETE", "/2015-03-31/functions/{}/policy/{}", "", "RemovePermission"},

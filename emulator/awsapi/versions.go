@@ -58,6 +58,18 @@ func (h *handler) listVersions(r *http.Request, rawName string) (int, any, error
 	return http.StatusOK, out, err
 }
 
+// deleteFunction is the operation DeleteFunction, of a version only: the functions are those of the project's file.
+func (h *handler) deleteFunction(r *http.Request, rawName string) (int, any, error) {
+	name, qualifier, err := h.function(r, rawName, "lambda:DeleteFunction", nil)
+	switch {
+	case err != nil:
+		return 0, nil, err
+	case qualifier == "":
+		return 0, nil, notImplemented("emulate does not emulate DeleteFunction of a whole function: take it out of the project's file. With a Qualifier it deletes a version")
+	}
+	return http.StatusNoContent, nil, h.Lambda.DeleteVersion(name, qualifier)
+}
+
 // aliasConfiguration is AliasConfiguration of Lambda's model.
 type aliasConfiguration struct {
 	AliasArn        string

@@ -54,6 +54,18 @@ func (s *Service) show(f *Function, a *alias) Alias {
 	return out
 }
 
+// aliasesOf are the names, sorted, of the aliases that point to a version, or send it a share of their requests.
+func (f *Function) aliasesOf(pool fleet.Pool) []string {
+	var names []string
+	for name, a := range f.aliases {
+		if a.pool == pool || a.other == pool {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Aliases lists a function's aliases by name, those of one version where version is not "".
 func (s *Service) Aliases(name, version string) ([]Alias, error) {
 	s.mu.Lock()

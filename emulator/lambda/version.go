@@ -110,14 +110,52 @@ func (s *Service) dropFollower(f *Function) []action {
 	if pool == 0 {
 		return nil
 	}
-	for _, a := range f.aliases {
-		if a.pool == pool || a.other == pool {
-			return nil
-		}
+	if len(f.aliasesOf(pool)) > 0 {
+		return nil
 	}
+	return s.dropVersion(f, pool)
+}
+
+// dropVersion takes a version away, with what is set for it. Its number is never used again, and what runs there finishes. Service.mu is held.
+func (s *Service) dropVersion(f *Function, pool fleet.Pool) []action {
 	acts := s.unprovision(f, versionName(pool))
+	delete(f.async, versionName(pool))
 	f.versions[pool].gone = true
 	return append(acts, s.renew(f, pool)...)
+}
+
+// DeleteVersion is DeleteFunction with a qualifier: it deletes one published version that no alias points to (spec lambda.md §8.1, §8.4). One that does
+// not exist is no error, as on AWS. The words about aliases are those of public reports.
+func (s *Service) DeleteVersion(name, qualifier string) error {
+	s.mu.Lock()
+	acts, err := s.deleteVersion(s.functions[name], name, qualifier)
+	s.mu.Unlock()
+	s.do(acts)
+	return err
+}
+
+// deleteVersion is DeleteVersion with Service.mu held.
+func (s *Service) deleteVersion(f *Function, name, qualifier string) ([]action, error) {
+	switch {
+	case qualifier == latest:
+		return nil, errDeleteLatest
+	case !isVersion(qualifier):
+		return nil, errDeleteAlias
+	case f == nil:
+		return nil, s.unknown(name, "")
+	}
+	pool, ok := f.resolve(qualifier)
+	if !ok {
+		return nil, nil
+	}
+	if list := f.aliasesOf(pool); len(list) > 0 {
+		return nil, &Error{Status: 409, Name: "ResourceConflictException", Type: "User",
+			Message: "Unable to delete version because the following aliases reference it: [" + strings.Join(list, ", ") + "]"}
+	}
+	if pool == f.follower {
+		f.follower = 0
+	}
+	return s.dropVersion(f, pool), nil
 }
 
 // install gives a pool its configuration and code. Where either differs from what runs there, its environments finish what they do and are stopped.
@@ -260,6 +298,8 @@ func badParameter(format string, args ...any) *Error {
 var (
 	errRevision = &Error{Status: 412, Name: "PreconditionFailedException", Type: "User",
 		Message: "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id"}
+	errDeleteLatest       = badParameter("$LATEST version cannot be deleted without deleting the function.")
+	errDeleteAlias        = badParameter("Deletion of aliases is not currently supported.")
 	errLatestAlias        = badParameter("$LATEST is not supported for an alias pointing to more than 1 version")
 	errProvisionLatest    = badParameter("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
 	errLatestProvisioned  = badParameter("The function resource provided must be an alias or a published version.")

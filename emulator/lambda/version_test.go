@@ -460,3 +460,71 @@ func TestVersionGoesWhileARequestIsOnItsWay(t *testing.T) {
 		}
 	})
 }
+
+// A version that no alias points to can be deleted, and nothing else by a qualifier.
+func TestDeleteVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{}, tellsItself)
+		cfg := w.fn("f", nil)
+		for _, digest := range []string{"2", "3", "4"} {
+			w.publish(t, "f")
+			w.s.SetCode(cfg, Code{Digest: digest})
+		}
+		for name, weights := range map[string]map[string]float64{"b": nil, "a": {"2": 0.5}} {
+			if _, err := w.s.CreateAlias(t.Context(), "f", name, AliasChange{Version: text("1"), Weights: &weights}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		const bad, conflict = "400 InvalidParameterValueException: ", "409 ResourceConflictException: Unable to delete version because the following aliases reference it: "
+		wantError(t, w.s.DeleteVersion("f", "$LATEST"), bad+"$LATEST version cannot be deleted without deleting the function.")
+		wantError(t, w.s.DeleteVersion("f", "a"), bad+"Deletion of aliases is not currently supported.")
+		wantError(t, w.s.DeleteVersion("f", "1"), conflict+"[a, b]")
+		wantError(t, w.s.DeleteVersion("f", "2"), conflict+"[a]")
+		wantError(t, w.s.DeleteVersion("f", "99"), "<nil>")
+		wantError(t, w.s.DeleteVersion("g", "1"), "404 ResourceNotFoundException: Function not found: "+strings.TrimSuffix(arnOfF, "f")+"g")
+		if _, err := w.s.Provision(t.Context(), "f", "3", 2); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		got := []string{w.ask(t, "f", "3")}
+		wantError(t, w.s.DeleteVersion("f", "3"), "<nil>")
+		wantError(t, w.s.DeleteVersion("f", "3"), "<nil>")
+		got = append(got, w.ask(t, "f", "3"), w.publish(t, "f"), w.ask(t, "f", "4"))
+		want := []string{"3 3 provisioned-concurrency f:3", "ResourceNotFoundException: Function not found: " + arnOfF + ":3", "4", "4 4 on-demand f:4"}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+		if st := w.s.Stats()[0]; st.Provisioned != 0 {
+			t.Errorf("%d are provisioned for a version that is deleted", st.Provisioned)
+		}
+		all, err := w.s.Versions("f")
+		var names []string
+		for _, d := range all {
+			names = append(names, d.Version)
+		}
+		if d := cmp.Diff([]string{"$LATEST", "1", "2", "4"}, names); d != "" || err != nil {
+			t.Error(d, err)
+		}
+	})
+}
+
+// A version that goes while a request runs in it lets the request finish; that of AutoPublishAlias comes back, by another number, with the next reload.
+func TestDeleteVersionOfAutoPublishAlias(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{}, tellsItself)
+		cfg := w.fn("f", func(f *config.Function) { f.Alias = "live" })
+		wantError(t, w.s.DeleteVersion("f", "1"), "409 ResourceConflictException: Unable to delete version because the following aliases reference it: [live]")
+		answered := make(chan string)
+		go func() { answered <- w.ask(t, "f", "live") }()
+		time.Sleep(100 * time.Millisecond)
+		wantError(t, w.s.DeleteAlias("f", "live"), "<nil>")
+		wantError(t, w.s.DeleteVersion("f", "1"), "<nil>")
+		got := []string{<-answered, w.ask(t, "f", "1")}
+		w.s.SetCode(cfg, Code{Digest: "1"})
+		got = append(got, w.ask(t, "f", "live"))
+		want := []string{"1 1 on-demand f:live", "ResourceNotFoundException: Function not found: " + arnOfF + ":1", "1 2 on-demand f:live"}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+	})
+}
