@@ -44,6 +44,9 @@ type box struct {
 	current *contained
 	runs    int
 	removed bool
+
+	// cpu guards limited, and is held while the CPU's quota is written.
+	cpu     sync.Mutex
 	limited bool
 }
 

@@ -37,6 +37,9 @@ type contained struct {
 	// used is set by the one Stop or Reset that ends this instance; ended is closed when that has been done.
 	used  atomic.Bool
 	ended chan struct{}
+	// buried is closed by the first Kill, Stop or Reset.
+	buried  chan struct{}
+	burying sync.Once
 }
 
 // sink is where a runtime's output arrives.
@@ -56,7 +59,7 @@ var (
 )
 
 func newContained(b *box, spec lambda.Spec, p *blueprint, run int) *contained {
-	in := &contained{b: b, spec: spec, plan: p, run: run, emit: spec.Output, out: noSink{}, done: make(chan struct{}), ended: make(chan struct{})}
+	in := &contained{b: b, spec: spec, plan: p, run: run, emit: spec.Output, out: noSink{}, done: make(chan struct{}), ended: make(chan struct{}), buried: make(chan struct{})}
 	if b.network == sharedNetwork {
 		in.emit = in.watchPorts(spec.Output)
 	}
@@ -141,6 +144,7 @@ func (in *contained) Stop(ctx context.Context, grace time.Duration) error {
 			return context.Cause(ctx)
 		}
 	}
+	in.toBury()
 	defer close(in.ended)
 	defer in.b.w.c.forget(in)
 	if grace > 0 {
@@ -164,6 +168,7 @@ func (in *contained) terminate(ctx context.Context, grace time.Duration) {
 
 // bury kills everything, waits for the end, and hands over the last output.
 func (in *contained) bury(ctx context.Context) error {
+	in.toBury()
 	select {
 	case <-in.done:
 	default:
@@ -180,6 +185,18 @@ func (in *contained) bury(ctx context.Context) error {
 	in.frozen = false
 	in.mu.Unlock()
 	return in.lastOutput(ctx)
+}
+
+// toBury says that the runtime is to end: its CPU is not limited any more.
+func (in *contained) toBury() { in.burying.Do(func() { close(in.buried) }) }
+
+func (in *contained) isBuried() bool {
+	select {
+	case <-in.buried:
+		return true
+	default:
+		return false
+	}
 }
 
 // lastOutput waits for the end of the output: every process that could write has ended.
@@ -229,44 +246,8 @@ func (in *contained) freeze(on bool, do inside.Verb, what string) error {
 	return nil
 }
 
-// LimitCPU holds the container to MemoryMB/1769 vCPU in windows of 20 ms (spec lambda.md §7).
-func (in *contained) LimitCPU() error {
-	if in.b.w.c.options.NoCPULimit {
-		return nil
-	}
-	in.b.mu.Lock()
-	in.b.limited = true
-	in.b.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	defer cancel()
-	if err := in.b.limitCPU(ctx, quotaOf(in.spec.Function.MemoryMB).Microseconds()); err != nil {
-		return fmt.Errorf("limit the CPU of environment %s: %w", in.spec.Environment, err)
-	}
-	return nil
-}
-
 // containerSampleEvery bounds how often the memory is looked at.
 const containerSampleEvery = 500 * time.Millisecond
-
-// limitCPU writes the container's cgroup where that is permitted, else it asks the engine. -1 is no limit.
-func (b *box) limitCPU(ctx context.Context, quota int64) error {
-	if b.cgroup.limitCPU(cpuWindow.Microseconds(), quota) == nil {
-		return nil
-	}
-	return b.w.engine.UpdateCPU(ctx, b.id, cpuWindow.Microseconds(), quota)
-}
-
-// unlimit lifts the limit for another INIT.
-func (b *box) unlimit(ctx context.Context) error {
-	b.mu.Lock()
-	limited := b.limited
-	b.limited = false
-	b.mu.Unlock()
-	if !limited || b.isGone() {
-		return nil
-	}
-	return b.limitCPU(ctx, -1)
-}
 
 // PeakMemory is the sum of the peak resident memory of the environment's processes, without the init, the highest that any call saw. The kernel's
 // own counter of the container would count files too that were read or written. It looks at most twice a second; where only the init can look, what
