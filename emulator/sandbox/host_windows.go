@@ -99,10 +99,13 @@ func errNotRunnable(err error) bool {
 	return os.IsNotExist(err) || os.IsPermission(err)
 }
 
-// lockFile needs to do nothing: a file that is open cannot be removed.
-func lockFile(*os.File) bool { return true }
+// lockFile locks f for as long as it is open, and tells whether it could. It locks a byte far behind the end: others may read what is in the file.
+func lockFile(f *os.File) bool {
+	behind := &windows.Overlapped{OffsetHigh: 1 << 30}
+	return windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, behind) == nil
+}
 
-// claim removes the lock file of a session unless an emulator that lives has it open.
+// claim removes the lock file of a session unless an emulator that lives has it open: then it cannot be removed.
 func claim(path string) bool { return os.Remove(path) == nil }
 
 const readSize = 32 << 10
