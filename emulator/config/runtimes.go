@@ -31,6 +31,9 @@ func (p *props) checkRuntime(name, runtime string) {
 	}
 }
 
+// Retired says whether AWS creates no function with the runtime any more, of which Load warns. Source: spec lambda.md §5.4.
+func Retired(runtime string) bool { return retiredRuntimes[runtime] != "" }
+
 // isProvided says whether a runtime runs the function's own bootstrap; go1.x did nearly that.
 func isProvided(runtime string) bool {
 	return strings.HasPrefix(runtime, "provided") || runtime == "go1.x"

@@ -253,7 +253,8 @@ func Uninstalled(fn *config.Function) string {
 }
 
 // Check tells what stands in the way of running fn here: what Unsupported says, an interpreter that is missing (errors), or one of another version
-// than the function asks for (a warning, given once per runtime over the life of the Process).
+// than the function asks for (a warning, given once per runtime over the life of the Process, and not for a retired runtime, of which the
+// configuration warns).
 func (p *Process) Check(fn *config.Function) []config.Diagnostic {
 	if d, unsupported := Unsupported(fn); unsupported {
 		return []config.Diagnostic{d}
@@ -273,7 +274,7 @@ func (p *Process) checkInterpreter(fn *config.Function, rt runtime, d config.Dia
 		d.Hint = fmt.Sprintf("install %s %s", rt.language(), rt.version)
 		return []config.Diagnostic{d}
 	}
-	if rt.matches(found.version) || !p.interpreters.tell(rt) {
+	if rt.matches(found.version) || config.Retired(fn.Runtime) || !p.interpreters.tell(rt) {
 		return nil
 	}
 	d.Severity = config.Warning
