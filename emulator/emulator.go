@@ -36,7 +36,7 @@ type Emulator struct {
 	project *config.Project
 	fronts  []*front           // the first is that of Port; the others belong to one API each
 	sources map[string]*source // by function name
-	told    map[string]bool    // notices that are said once
+	told    map[string]bool    // what is said once, and was
 	started bool
 	closed  bool
 	builds  sync.WaitGroup
@@ -115,7 +115,7 @@ func (e *Emulator) Start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	results := e.build(changes)
+	results := e.build(changes, e.notBuilt)
 	if e.o.WaitForBuilds {
 		if _, failed := await(ctx, results); failed != nil {
 			return &BuildError{failed}
@@ -131,21 +131,6 @@ func (e *Emulator) load() (*config.Project, []config.Diagnostic, error) {
 		err = &ConfigError{list}
 	}
 	return p, list, err
-}
-
-// Check reads a configuration as Start would, and returns every problem of it. It can be served where none is an error.
-func Check(o Options) ([]config.Diagnostic, error) {
-	_, list, err := load(o)
-	return list, err
-}
-
-// load reads the configuration. The project is nil where the list has an error.
-func load(o Options) (*config.Project, []config.Diagnostic, error) {
-	p, list, err := config.Load(o.Configuration())
-	if err != nil {
-		return nil, nil, fmt.Errorf("load the project: %w", err)
-	}
-	return p, list, nil
 }
 
 // credentials that the handlers get: those of the profile, or none, which means dummies.
@@ -263,13 +248,18 @@ func (e *Emulator) notice(text string) {
 
 // noticeOnce tells it only the first time.
 func (e *Emulator) noticeOnce(text string) {
-	e.mu.Lock()
-	known := e.told[text]
-	e.told[text] = true
-	e.mu.Unlock()
-	if !known {
+	if e.isNew(text) {
 		e.notice(text)
 	}
+}
+
+// isNew says true the first time that it is asked about a text.
+func (e *Emulator) isNew(text string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	known := e.told[text]
+	e.told[text] = true
+	return !known
 }
 
 func (e *Emulator) emit(t telemetry.Type, function string, record any) {

@@ -111,7 +111,7 @@ func (e *Emulator) awaitEngine(f *config.Function, number int) {
 		}
 		if !engineMissing(e.run.container.Check(f)) {
 			since := time.Now()
-			if changed, failed := await(e.ctx, e.build([]*config.Function{f})); failed == nil && changed != nil {
+			if changed, failed := await(e.ctx, e.build([]*config.Function{f}, e.notRebuilt)); failed == nil && changed != nil {
 				e.reloaded(since, changed)
 			}
 			return
@@ -165,10 +165,12 @@ func (x *executors) keep(p *config.Project) {
 	}
 }
 
-// choose takes what the function asks for, else what the command line does, else a process wherever the function can run as one.
+// executorOf is what the function asks for, else what the command line does.
+func executorOf(fn *config.Function, asked string) string { return or(fn.Executor, or(asked, "auto")) }
+
+// choose takes what is asked for, else a process wherever the function can run as one.
 func (x *executors) choose(fn *config.Function) choice {
-	asked := or(fn.Executor, or(x.asked, "auto"))
-	switch asked {
+	switch executorOf(fn, x.asked) {
 	case "docker":
 		return choice{container: true}
 	case "process":

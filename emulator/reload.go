@@ -150,20 +150,6 @@ func explain(err error) (kind, words string) {
 	return "", ""
 }
 
-// brokenError is the answer of a function whose configuration has errors that --lenient let pass.
-type brokenError struct{ list []config.Diagnostic }
-
-func (e *brokenError) Error() string {
-	var s string
-	for i, d := range e.list {
-		if i > 0 {
-			s += "\n"
-		}
-		s += d.String()
-	}
-	return s
-}
-
 // built is the result of one build.
 type built struct {
 	function string
@@ -171,8 +157,8 @@ type built struct {
 	err      error
 }
 
-// build builds functions side by side. Each result is sent once, and the channels need not be read.
-func (e *Emulator) build(list []*config.Function) []<-chan built {
+// build builds functions side by side, and tells each that fails. Each result is sent once, and the channels need not be read.
+func (e *Emulator) build(list []*config.Function, failed func(*config.Function, error)) []<-chan built {
 	var results []<-chan built
 	for _, f := range list {
 		done := make(chan built, 1)
@@ -186,14 +172,14 @@ func (e *Emulator) build(list []*config.Function) []<-chan built {
 		}
 		s.build++
 		number := s.build
-		e.builds.Go(func() { done <- e.buildOne(f, number) })
+		e.builds.Go(func() { done <- e.buildOne(f, number, failed) })
 		e.mu.Unlock()
 	}
 	return results
 }
 
 // buildOne builds a function and hands the code to the Lambda service, unless a later build of it was asked for meanwhile.
-func (e *Emulator) buildOne(f *config.Function, number int) built {
+func (e *Emulator) buildOne(f *config.Function, number int, failed func(*config.Function, error)) built {
 	code, inputs, err := e.artifact(f)
 	e.mu.Lock()
 	s := e.sources[f.Name]
@@ -222,7 +208,7 @@ func (e *Emulator) buildOne(f *config.Function, number int) built {
 		if errors.As(err, &broken) && len(f.Broken) > 0 { // told with the configuration, and served so because --lenient asks for it
 			return built{function: f.Name}
 		}
-		e.emit(telemetry.TypeReloadFailed, f.Name, &telemetry.ReloadFailed{Error: err.Error(), Function: f.Name})
+		failed(f, err)
 		return built{function: f.Name, err: err}
 	}
 	changed := e.lambda.SetCode(f, code)
@@ -261,7 +247,7 @@ func (e *Emulator) artifact(f *config.Function) (lambda.Code, []string, error) {
 		if d.Severity == config.Error {
 			return lambda.Code{}, nil, &brokenError{[]config.Diagnostic{d}}
 		}
-		e.noticeOnce(d.String())
+		e.diagnoseOnce(e.firstOf(d, f))
 	}
 	code, inputs, err := e.compile(f)
 	if err == nil && e.run.choice(f).container {
@@ -342,7 +328,7 @@ func (e *Emulator) reloadConfig(since time.Time) {
 		e.emit(telemetry.TypeReloadFailed, "", &telemetry.ReloadFailed{Error: err.Error()})
 		return
 	}
-	results := e.build(e.apply(p))
+	results := e.build(e.apply(p), e.notRebuilt)
 	e.watcher.add(p.Inputs)
 	for _, d := range warnings {
 		e.emit(telemetry.TypeDiagnostic, d.Object, d)
@@ -364,7 +350,7 @@ func (e *Emulator) reloadFunctions(names []string, since time.Time) {
 		}
 	}
 	e.mu.Unlock()
-	results := e.build(list)
+	results := e.build(list, e.notRebuilt)
 	e.builds.Go(func() {
 		if changed, failed := await(e.ctx, results); failed == nil && changed != nil {
 			e.reloaded(since, changed)
