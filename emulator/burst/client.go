@@ -130,22 +130,42 @@ type wire struct {
 	out  []byte
 	id   []byte
 	kept []byte
-	used bool // an exchange has been done on it
+	long []byte // a line that r has no room for
+	used bool   // an exchange has been done on it
+
+	peeked [1]byte
 }
 
 var (
 	errMalformed = errors.New("malformed HTTP response")
-	// errStale is a connection that the server had closed before it read the request.
+	errLongLine  = fmt.Errorf("a line of the response is longer than %d bytes", longestLine)
+	// errStale is a connection that ended before anything of the request was sent on it. Only such a request is sent once more: one that was sent may
+	// have been carried out, though no answer came.
 	errStale = errors.New("the server closed the connection")
 )
 
+// longestLine of a response's head, in bytes: far above what AWS passes on, and a bound for a server that never ends its line.
+const longestLine = 64 << 10
+
+// ended says that the server has closed the connection since the last exchange, or says something that nobody asked for, such as that it is about to.
+func (w *wire) ended() bool {
+	ended, bytes := peek(w.nc, w.peeked[:])
+	return ended || w.used && (bytes || w.r.Buffered() > 0)
+}
+
 // exchange sends the request that is in w.out, and reads the answer to its end.
 func (w *wire) exchange(method string) (answer, error) {
-	if _, err := w.nc.Write(w.out); err != nil {
-		return answer{}, w.stale(err)
+	if n, err := w.nc.Write(w.out); err != nil {
+		var timeout net.Error
+		if n == 0 && w.used && !(errors.As(err, &timeout) && timeout.Timeout()) {
+			return answer{}, errStale
+		}
+		return answer{}, err
 	}
-	if _, err := w.r.Peek(1); err != nil {
-		return answer{}, w.stale(err)
+	if _, err := w.r.Peek(1); errors.Is(err, io.EOF) {
+		return answer{}, errors.New("the server closed the connection without an answer")
+	} else if err != nil {
+		return answer{}, err
 	}
 	w.used = true
 	for {
@@ -154,18 +174,6 @@ func (w *wire) exchange(method string) (answer, error) {
 			return a, err
 		}
 	}
-}
-
-// stale tells an ending that was there before the request from one that the request met.
-func (w *wire) stale(err error) error {
-	var timeout net.Error
-	if w.used && !(errors.As(err, &timeout) && timeout.Timeout()) {
-		return errStale
-	}
-	if errors.Is(err, io.EOF) {
-		return errors.New("the server closed the connection without an answer")
-	}
-	return err
 }
 
 // read takes one response.
@@ -233,6 +241,9 @@ func (w *wire) read(method string) (a answer, err error) {
 // line reads up to a line end, which it leaves out.
 func (w *wire) line() ([]byte, error) {
 	line, err := w.r.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		line, err = w.longLine(line)
+	}
 	if err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
@@ -240,6 +251,20 @@ func (w *wire) line() ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(line[:len(line)-1], []byte("\r")), nil
+}
+
+// longLine reads the rest of a line that the reader's buffer is too small for.
+func (w *wire) longLine(begin []byte) ([]byte, error) {
+	w.long = append(w.long[:0], begin...)
+	for {
+		more, err := w.r.ReadSlice('\n')
+		if w.long = append(w.long, more...); len(w.long) > longestLine {
+			return nil, errLongLine
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return w.long, err
+		}
+	}
 }
 
 // body reads n bytes, and keeps the first of an answer that is no success.

@@ -212,8 +212,8 @@ func (g *generator) another(w *worker) (arrival, bool) {
 	defer g.mu.Unlock()
 	if g.head < len(g.backlog) && g.ctx.Err() == nil {
 		a := g.backlog[g.head]
-		if g.head++; g.head == len(g.backlog) {
-			g.backlog, g.head = g.backlog[:0], 0
+		if g.head++; g.head > len(g.backlog)/2 { // a backlog that never gets empty must not keep what it has handed out
+			g.backlog, g.head = g.backlog[:copy(g.backlog, g.backlog[g.head:])], 0
 		}
 		return a, true
 	}
@@ -240,6 +240,7 @@ func (g *generator) send(w *worker, a arrival) {
 	s := Sample{N: a.n, At: a.at, Sent: time.Since(g.began)}
 	got, err := g.try(w, a.n)
 	if errors.Is(err, errStale) {
+		g.drop(w)
 		got, err = g.try(w, a.n)
 	}
 	s.Took = time.Since(g.began) - a.at
@@ -261,6 +262,9 @@ func (g *generator) try(w *worker, n int) (answer, error) {
 	if w.out, err = g.target.make(w.out, n); err != nil {
 		return answer{}, err
 	}
+	if w.nc != nil && w.ended() {
+		g.drop(w)
+	}
 	deadline := time.Now().Add(g.load.Timeout)
 	if w.nc == nil {
 		var fresh wire
@@ -280,11 +284,7 @@ func (g *generator) try(w *worker, n int) (answer, error) {
 	if g.ctx.Err() != nil {
 		return answer{}, context.Cause(g.ctx)
 	}
-	a, err := w.exchange(g.load.Request.method())
-	if errors.Is(err, errStale) {
-		g.drop(w)
-	}
-	return a, err
+	return w.exchange(g.load.Request.method())
 }
 
 // drop closes a worker's connection.

@@ -49,7 +49,7 @@ type news struct {
 }
 
 // Run sends a load and reports what it met. Where ctx ends before the load does, the report is that of what was sent, and the error the cause of ctx.
-// Memory does not grow with the number of requests.
+// Memory does not grow with the number of requests, but with that of those which wait for a connection at the same time: 16 bytes each.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	c, err := newCollector(ctx, o)
 	if err != nil {
