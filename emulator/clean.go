@@ -55,7 +55,7 @@ func (c *Cleaned) keep(format string, args ...any) {
 // Clean removes what emulators left that died: folders, containers and volumes. With all it removes the caches too: built code, dependencies, images
 // that were built, compilers' caches; not while an emulator of this user lives, which works on them. Nothing is removed of emulators that live.
 func Clean(ctx context.Context, o Options, all bool) (Cleaned, error) {
-	var c Cleaned
+	c := Cleaned{Removed: []Removed{}} // an empty list for JSON, rather than null
 	if err := o.check(); err != nil {
 		return c, err
 	}

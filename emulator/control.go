@@ -1,7 +1,9 @@
 package emulator
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -43,7 +45,7 @@ func (e *Emulator) cold(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<16))
 	if err == nil && len(body) > 0 {
-		err = json.Unmarshal(body, &in)
+		err = decodeExactly(body, &in)
 	}
 	if err != nil || in.Count < 0 {
 		writeJSON(w, http.StatusBadRequest, map[string]string{"error": `the body is {"function": "NAME", "count": N}; without a function, or a count, it is all`})
@@ -58,6 +60,19 @@ func (e *Emulator) cold(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]int{"stopped": taken})
+}
+
+// decodeExactly reads one JSON value that has no members but v's. A misspelt one must not be taken for one that is left out.
+func decodeExactly(body []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("more than one value")
+	}
+	return nil
 }
 
 // How many events may wait for a client of the event stream, and how long a line waits for company.
