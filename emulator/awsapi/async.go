@@ -94,7 +94,7 @@ func (h *handler) listAsync(r *http.Request, rawName string) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	list, next, err := page(r.URL.Query(), all, func(c lambda.AsyncConfig) string { return c.ARN })
+	list, next, err := page(r.URL.Query(), maxConfigs, all, func(c lambda.AsyncConfig) string { return c.ARN })
 	out := struct {
 		FunctionEventInvokeConfigs []eventInvokeConfig
 		NextMarker                 string `json:",omitempty"`

@@ -1,13 +1,17 @@
 package awsapi
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"example.com/emulate/emulator/lambda"
 )
@@ -29,9 +33,30 @@ func readBody(r *http.Request, operation string, v any) error {
 		return nil
 	}
 	if err := json.Unmarshal(b, v); err != nil {
-		return userError(http.StatusBadRequest, "SerializationException", "Could not parse the request body: "+err.Error())
+		return serialization(unparsable(err))
 	}
 	return nil
+}
+
+// serialization is the answer to a request that cannot be read. It has a Message only (public reports of Lambda's).
+func serialization(message string) error {
+	return &lambda.Error{Status: http.StatusBadRequest, Name: "SerializationException", Message: message}
+}
+
+// unparsable says why a body cannot be read. For a scalar of a wrong type these are AWS's words (public reports of Lambda's, and of other services' of the
+// same protocol); for anything else they are not known.
+func unparsable(err error) string {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return "Could not parse the request body: " + err.Error()
+	}
+	kind, _, _ := strings.Cut(wrong.Value, " ") // a number may follow
+	token := map[string]string{"string": "STRING_VALUE", "number": "NUMBER_VALUE"}[kind]
+	target := map[reflect.Kind]string{reflect.String: "a String", reflect.Int: "an Integer"}[wrong.Type.Kind()]
+	if token == "" || target == "" {
+		return fmt.Sprintf("Could not parse the request body: %s cannot be of the JSON type %s", cmp.Or(wrong.Field, "it"), kind)
+	}
+	return token + " can not be converted to " + target
 }
 
 // control is an operation of the control plane: it checks a request about a function, and gives the status and the body of its answer. A nil body is
@@ -102,10 +127,10 @@ func (v *violations) present(member string, s *string) {
 	}
 }
 
-// page takes one page of a list: key names the item that a marker stands for.
-func page[T any](q url.Values, all []T, key func(T) string) (items []T, next string, err error) {
+// page takes one page of a list: key names the item that a marker stands for, most is the greatest MaxItems.
+func page[T any](q url.Values, most int, all []T, key func(T) string) (items []T, next string, err error) {
 	var v violations
-	size, start, err := pageOf(q, &v)
+	size, start, err := pageOf(q, most, &v)
 	if err == nil {
 		err = v.err()
 	}

@@ -116,7 +116,7 @@ func (h *handler) listProvisionedConcurrency(r *http.Request, rawName string) (i
 	if err != nil {
 		return 0, nil, err
 	}
-	list, next, err := page(r.URL.Query(), all, func(p lambda.Provisioned) string { return p.ARN })
+	list, next, err := page(r.URL.Query(), maxConfigs, all, func(p lambda.Provisioned) string { return p.ARN })
 	out := struct {
 		ProvisionedConcurrencyConfigs []provisionedConcurrency
 		NextMarker                    string `json:",omitempty"`

@@ -97,7 +97,7 @@ func TestControlPlane(t *testing.T) {
 		{"GET " + prov + "f/concurrency", "", `200 {}`},
 		{"PUT " + conc + "f/concurrency", ``, `400 ` + oneError + `Value null at 'reservedConcurrentExecutions' failed to satisfy constraint: Member must not be null"}`},
 		{"PUT " + conc + "f/concurrency", `{"ReservedConcurrentExecutions":-1}`, `400 ` + oneError + `Value '-1' at 'reservedConcurrentExecutions' failed to satisfy constraint: Member must have value greater than or equal to 0"}`},
-		{"PUT " + conc + "f/concurrency", `{`, `400 {"Type":"User","message":"Could not parse the request body: unexpected end of JSON input"}`},
+		{"PUT " + conc + "f/concurrency", `{`, `400 {"Message":"Could not parse the request body: unexpected end of JSON input"}`},
 		{"PUT " + conc + "f/concurrency", `{"ReservedConcurrentExecutions":1001}`, `400 {"message":"Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100]."}`},
 		{"PUT " + conc + "f:1/concurrency", `{"ReservedConcurrentExecutions":1}`, whole},
 		{"PUT " + conc + "g/concurrency", `{"ReservedConcurrentExecutions":1}`, `404 {"Type":"User","Message":"Function not found: ` + testARN + `g"}`},
@@ -133,7 +133,21 @@ func TestControlPlane(t *testing.T) {
 		{"PUT " + prov + "f:1/provisioned-concurrency", `{"ProvisionedConcurrentExecutions":1}`, `409 {"Type":"User","message":"Version is pointed by a Provisioned Concurrency alias"}`},
 		{"DELETE " + prov + "f/provisioned-concurrency?Qualifier=live", "", `204 `},
 		{"GET " + prov + "f/provisioned-concurrency?List=ALL", "", `200 {"ProvisionedConcurrencyConfigs":[]}`},
+		{"PUT " + prov + "f/provisioned-concurrency?Qualifier=no", `{"ProvisionedConcurrentExecutions":1}`, `404 {"Type":"User","Message":"Cannot find alias arn: ` + testARN + `f:no"}`},
+		{"GET " + prov + "g:no/provisioned-concurrency", "", `404 {"Type":"User","Message":"Cannot find alias arn: ` + testARN + `g:no"}`},
+		{"DELETE " + prov + "f:9/provisioned-concurrency", "", `404 {"Type":"User","Message":"Function not found: ` + testARN + `f:9"}`},
+		{"GET " + prov + "f/provisioned-concurrency?List=ALL&MaxItems=51", "", `400 ` + oneError + `Value '51' at 'maxItems' failed to satisfy constraint: Member must have value less than or equal to 50"}`},
+		{"GET " + async + "f/event-invoke-config/list?MaxItems=51", "", `400 ` + oneError + `Value '51' at 'maxItems' failed to satisfy constraint: Member must have value less than or equal to 50"}`},
+
+		{"DELETE " + old + "f?Qualifier=1", "", `409 {"Type":"User","message":"Unable to delete version because the following aliases reference it: [live]"}`},
+		{"DELETE " + old + "f?Qualifier=live", "", `400 {"Type":"User","message":"Deletion of aliases is not currently supported."}`},
+		{"DELETE " + old + "f:$LATEST", "", `400 {"Type":"User","message":"$LATEST version cannot be deleted without deleting the function."}`},
+		{"DELETE " + old + "g?Qualifier=1", "", `404 {"Type":"User","Message":"Function not found: ` + testARN + `g"}`},
+		{"DELETE " + old + "f", "", `501 {"Type":"User","Message":"emulate does not emulate DeleteFunction of a whole function: take it out of the project's file. With a Qualifier it deletes a version"}`},
 		{"DELETE " + old + "f/aliases/live", "", `204 `},
+		{"DELETE " + old + "f?Qualifier=1", "", `204 `},
+		{"DELETE " + old + "f?Qualifier=1", "", `204 `},
+		{"GET " + old + "f/versions", "", `200 {"Versions":[` + listed(versionBody("f:$LATEST", "$LATEST", "")) + `]}`},
 
 		{"GET " + async + "f/event-invoke-config", "", `404 {"Type":"User","Message":"The function ` + testARN + `f:$LATEST doesn't have an EventInvokeConfig"}`},
 		{"GET " + async + "g/event-invoke-config", "", `404 {"Type":"User","Message":"The function doesn't exist."}`},
@@ -153,6 +167,17 @@ func TestControlPlane(t *testing.T) {
 		{"PUT " + old + "f/code", `{"ZipFile":"` + archive + `","Architectures":["x86_64","arm64"]}`, `400 ` + oneError + `Value '[x86_64, arm64]' at 'architectures' failed to satisfy constraint: Member must have length less than or equal to 1"}`},
 		{"PUT " + old + "f/configuration", `{"Timeout":901,"MemorySize":64}`, `400 {"message":"2 validation errors detected: Value '901' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to 900; ` +
 			`Value '64' at 'memorySize' failed to satisfy constraint: Member must have value greater than or equal to 128"}`},
+		{"PUT " + old + "f/configuration", `{"Role":"r1"}`, `400 ` + oneError + `Value 'r1' at 'role' failed to satisfy constraint: Member must satisfy regular expression pattern: ` +
+			`arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+"}`},
+		{"PUT " + old + "f/configuration", `{"Runtime":"python9"}`, `400 {"Type":"User","message":"Value python9 at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: ` +
+			`[nodejs22.x, nodejs24.x, nodejs26.x, java8.al2, java8.al2023, java11, java11.al2023, java17, java17.al2023, java21, java25, python3.10, python3.11, python3.12, ` +
+			`python3.13, python3.14, python3.15, dotnet8, dotnet10, ruby3.3, ruby3.4, ruby4.0, provided.al2023, custom] or be a valid ARN"}`},
+		{"PUT " + old + "f/configuration", `{"Runtime":"nodejs22.x"}`, `501 {"Type":"User","Message":"emulate does not emulate a change of Runtime by UpdateFunctionConfiguration yet: change it in the project's file"}`},
+		{"PUT " + old + "g/code", `{"ZipFile":"bm8gemlw"}`, `404 {"Type":"User","Message":"Function not found: ` + testARN + `g"}`},
+		{"PUT /2017-10-31/functions/f/concurrency", `{"ReservedConcurrentExecutions":"5"}`, `400 {"Message":"STRING_VALUE can not be converted to an Integer"}`},
+		{"PUT " + old + "f/configuration", `{"Environment":{"Variables":{"A":1}}}`, `400 {"Message":"NUMBER_VALUE can not be converted to a String"}`},
+		{"PUT " + old + "f/configuration", `{"Environment":{"Variables":[]}}`, `400 {"Message":"Could not parse the request body: Environment.Variables cannot be of the JSON type array"}`},
+		{"PUT " + old + "f/configuration", `[]`, `400 {"Message":"Could not parse the request body: it cannot be of the JSON type array"}`},
 		{"PUT " + old + "f/configuration", `{"Layers":["arn:aws:lambda:us-east-1:123456789012:layer:x:1"]}`, `501 {"Type":"User","Message":"emulate does not emulate a change of Layers by UpdateFunctionConfiguration yet: change it in the project's file"}`},
 	}
 	for _, r := range requests {
@@ -195,7 +220,7 @@ func TestUpdateFunctionCode(t *testing.T) {
 		}
 	}
 	until(t, url)
-	if _, body := send(t, "PUT", url+"configuration", `{"Timeout":9,"MemorySize":256,"Environment":{"Variables":{"KEY":"b"}},"Description":"d","Role":"arn:aws:iam::1:role/x"}`); !strings.Contains(body, `"InProgress"`) {
+	if _, body := send(t, "PUT", url+"configuration", `{"Timeout":9,"MemorySize":256,"Environment":{"Variables":{"KEY":"b"}},"Description":"d","Role":"arn:aws:iam::123456789012:role/x"}`); !strings.Contains(body, `"InProgress"`) {
 		t.Error(body)
 	}
 	until(t, url)
@@ -203,6 +228,15 @@ func TestUpdateFunctionCode(t *testing.T) {
 	for _, part := range []string{`"Timeout":9,"MemorySize":256`, `"Environment":{"Variables":{"KEY":"b"}}`, `"Description":"d"`, `"Architectures":["arm64"]`} {
 		if !strings.Contains(body, part) {
 			t.Errorf("no %s in %s", part, body)
+		}
+	}
+	for _, empty := range []string{`{"Environment":{"Variables":{}}}`, `{"Environment":{}}`} {
+		if _, body := send(t, "PUT", url+"configuration", empty); !strings.Contains(body, `"Environment":{"Variables":{}}`) {
+			t.Errorf("%s: %s", empty, body)
+		}
+		until(t, url)
+		if _, body := send(t, "GET", url+"configuration", ""); !strings.Contains(body, `"Environment":{"Variables":{}}`) {
+			t.Errorf("%s: %s", empty, body)
 		}
 	}
 	if res, body := send(t, "PUT", url+"code", `{"ZipFile":"`+archive+`","Publish":true}`); res.StatusCode != 200 || !strings.Contains(body, `"Version":"1"`) {

@@ -16,10 +16,12 @@ import (
 	"example.com/emulate/emulator/lambda"
 )
 
-// pageSize is how many functions one answer of ListFunctions holds at most, whatever MaxItems says (spec lambda.md §8.1).
 const (
+	// pageSize is how many items one answer of a list holds at most, whatever MaxItems says (spec lambda.md §8.1).
 	pageSize = 50
-	maxItems = 10000
+	// maxItems is the greatest MaxItems; maxConfigs that of lists of configurations, provisioned concurrency's and events' (Lambda's model).
+	maxItems   = 10000
+	maxConfigs = 50
 )
 
 // functionConfiguration is FunctionConfiguration of Lambda's model, members in the order in which AWS prints them (spec lambda.md §8.4). ConfigSha256,
@@ -176,7 +178,7 @@ func listPage(q url.Values) (size int, start string, err error) {
 	if f := q.Get("FunctionVersion"); f != "" {
 		v.enum("functionVersion", f, "ALL")
 	}
-	size, start, err = pageOf(q, &v)
+	size, start, err = pageOf(q, maxItems, &v)
 	if err == nil {
 		err = v.err()
 	}
@@ -185,13 +187,13 @@ func listPage(q url.Values) (size int, start string, err error) {
 
 // pageOf reads the parameters of any list. A marker is the base64 of what names the last item before it, so that a reload between two pages neither
 // repeats nor loses an item.
-func pageOf(q url.Values, v *violations) (size int, start string, err error) {
+func pageOf(q url.Values, most int, v *violations) (size int, start string, err error) {
 	size = pageSize
 	if m := q.Get("MaxItems"); m != "" {
 		if size, err = strconv.Atoi(m); err != nil {
-			return 0, "", userError(http.StatusBadRequest, "SerializationException", "MaxItems is not a number: "+m)
+			return 0, "", serialization("MaxItems is not a number: " + m)
 		}
-		v.between("maxItems", &size, 1, maxItems)
+		v.between("maxItems", &size, 1, most)
 		size = min(size, pageSize)
 	}
 	text, err := base64.RawURLEncoding.DecodeString(q.Get("Marker"))
@@ -254,7 +256,7 @@ func configuration(d lambda.Description) functionConfiguration {
 		EphemeralStorage: ephemeralStorage{cmp.Or(f.EphemeralStorageMB, 512)}, SnapStart: snapStart{"None", "Off"},
 		LoggingConfig: logging(f),
 	}
-	if len(f.Environment) > 0 {
+	if f.Environment != nil { // an empty one was asked for
 		c.Environment = &environment{f.Environment}
 	}
 	if c.PackageType == "Zip" {

@@ -167,7 +167,7 @@ func TestListFunctions(t *testing.T) {
 		"Marker=%25":        "Invalid Marker: %",
 	} {
 		res, body := send(t, "GET", url+"/2015-03-31/functions?"+query, "")
-		if res.StatusCode != 400 || !strings.Contains(body, `"message":"`+want+`"`) {
+		if res.StatusCode != 400 || !strings.Contains(body, `essage":"`+want+`"`) {
 			t.Errorf("%s: %d %s", query, res.StatusCode, body)
 		}
 	}

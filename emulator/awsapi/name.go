@@ -72,10 +72,15 @@ func cutService(s string) (rest string, ok bool) {
 		return "", false
 	}
 	partition, s, _ := strings.Cut(s, ":")
-	if partition != "" && !(strings.HasPrefix(partition, "aws") && every(partition, func(c byte) bool { return isLetter(c) || c == '-' })) {
+	if !isPartition(partition) {
 		return "", false
 	}
 	return strings.CutPrefix(s, "lambda:")
+}
+
+// isPartition matches (aws[a-zA-Z-]*)?.
+func isPartition(s string) bool {
+	return s == "" || strings.HasPrefix(s, "aws") && every(s, func(c byte) bool { return isLetter(c) || c == '-' })
 }
 
 // isRegion matches (eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}.
@@ -120,6 +125,15 @@ func isQualifier(s string) bool {
 
 func isTenant(s string) bool {
 	return s != "" && every(s, func(c byte) bool { return isWord(c) || strings.IndexByte(".:/=+@ ", c) >= 0 })
+}
+
+// isRole matches rolePattern.
+func isRole(s string) bool {
+	rest, ok := strings.CutPrefix(s, "arn:")
+	partition, rest, iam := strings.Cut(rest, ":iam::")
+	account, role, found := strings.Cut(rest, ":role")
+	return ok && iam && found && isPartition(partition) && isAccount(account) &&
+		role != "" && every(role, func(c byte) bool { return isWord(c) || strings.IndexByte("+=,.@/", c) >= 0 })
 }
 
 func isLower(c byte) bool  { return 'a' <= c && c <= 'z' }

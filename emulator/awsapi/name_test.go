@@ -10,6 +10,7 @@ func FuzzParseName(f *testing.F) {
 	name := regexp.MustCompile("^(?:" + namePattern + ")$")
 	qualifier := regexp.MustCompile("^(?:" + qualifierPattern + ")$")
 	tenant := regexp.MustCompile("^(?:" + tenantPattern + ")$")
+	role := regexp.MustCompile("^(?:" + rolePattern + ")$")
 	master := regexp.MustCompile("^(?:" + regionPattern + ")$")
 	for _, seed := range []string{
 		"f", "f:live", "f:$LATEST", "f:$LATEST.PUBLISHED", "f:$LATES", "function:f", "function:$LATEST", "function:", "function", "function:function:1",
@@ -17,6 +18,8 @@ func FuzzParseName(f *testing.F) {
 		testARN + "f", testARN + "f:1:2", "arn:aws:lambda:us-east-1::function:f", "arn::lambda:f", "arn:awsx:lambda:f", "arn:aws-cn:lambda:cn-north-1:123456789012:function:f",
 		"arn:aws:lambda:us-gov-west-1:f", "arn:aws:lambda:us-isob-east-1:f", "us-iso-1:f", "us-iso-iso-1:f", "us-isoiso-1:f", "eusc-de-east-1:f", "eusc-1:f", "eu-sc-1:f", "us-gov-1:f",
 		"arn:aws:lambda:f", "arn:aws", "arn:aws:lambda", "a.b", "a b", "$LATEST", "a$b", "ALL", "us-gov-west-1", "é", "",
+		"arn:aws:iam::123456789012:role/r", "arn::iam::123456789012:rolea/b", "arn:aws:iam::123456789012:role/", "arn:aws:iam::123456789012:role", "arn:x:iam::123456789012:role/r",
+		"arn:aws:iam::1:role/r", "arn:aws:iam::123456789012:role/:iam::", "r1",
 	} {
 		f.Add(seed)
 	}
@@ -38,6 +41,9 @@ func FuzzParseName(f *testing.F) {
 		}
 		if got, want := isTenant(s), tenant.MatchString(s); got != want {
 			t.Fatalf("tenant %q: %v", s, got)
+		}
+		if got, want := isRole(s), role.MatchString(s); got != want {
+			t.Fatalf("role %q: %v", s, got)
 		}
 		if got, want := s == "ALL" || isMasterRegion(s), master.MatchString(s); got != want {
 			t.Fatalf("master region %q: %v", s, got)

@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,14 +50,15 @@ func (h *handler) updateFunctionCode(r *http.Request, rawName string) (int, any,
 	return http.StatusOK, configuration(d), nil
 }
 
-// configurationRequest is the body of UpdateFunctionConfiguration. What has no effect on a local machine (Role, VpcConfig, KMSKeyArn) is left out.
+// configurationRequest is the body of UpdateFunctionConfiguration. What has no effect on a local machine (VpcConfig, KMSKeyArn) is left out; a Role has
+// none either, and is only checked.
 type configurationRequest struct {
-	Description, Handler, Runtime *string
-	Timeout, MemorySize           *int
-	Environment                   *struct{ Variables map[string]string }
-	EphemeralStorage              *struct{ Size *int }
-	TracingConfig                 *struct{ Mode string }
-	RevisionId                    string
+	Description, Handler, Runtime, Role *string
+	Timeout, MemorySize                 *int
+	Environment                         *struct{ Variables map[string]string }
+	EphemeralStorage                    *struct{ Size *int }
+	TracingConfig                       *struct{ Mode string }
+	RevisionId                          string
 
 	Layers            []string
 	FileSystemConfigs []any
@@ -81,6 +83,9 @@ func (in *configurationRequest) check() (v violations) {
 	if in.Handler != nil {
 		v.atMost("handler", *in.Handler, 128)
 	}
+	if in.Role != nil {
+		v.pattern("role", *in.Role, rolePattern, isRole(*in.Role))
+	}
 	if e := in.Environment; e != nil && len(config.CheckEnvironment(e.Variables).Misnamed) > 0 {
 		// Variables may be secret: AWS does not print them here (public reports of CreateFunction).
 		v = append(v, "Value at 'environment.variables' failed to satisfy constraint: Map keys must satisfy constraint: "+
@@ -104,6 +109,18 @@ func (in *configurationRequest) unconfigurable() error {
 		return invalidParameter(refused + "exceeded the 4KB limit. String measured: " + f.TooLarge)
 	}
 	return nil
+}
+
+// checkRuntime refuses a runtime that is none of AWS's (spec lambda.md §8.4). The set that AWS prints is what it still creates functions with; its order is
+// not known.
+func checkRuntime(runtime string) error {
+	known := strings.Fields(runtimes)
+	if slices.Contains(known, runtime) || strings.HasPrefix(runtime, "arn:") {
+		return nil
+	}
+	current := slices.DeleteFunc(known, config.Retired)
+	return invalidParameter("Value " + runtime + " at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [" +
+		strings.Join(current, ", ") + "] or be a valid ARN")
 }
 
 // beyond names a member that asks for what cannot be changed here.
@@ -144,6 +161,11 @@ func (h *handler) updateFunctionConfiguration(r *http.Request, rawName string) (
 	if err := in.unconfigurable(); err != nil {
 		return 0, nil, err
 	}
+	if in.Runtime != nil {
+		if err := checkRuntime(*in.Runtime); err != nil {
+			return 0, nil, err
+		}
+	}
 	if member := in.beyond(now.Function.Runtime); member != "" {
 		return 0, nil, notImplemented("emulate does not emulate a change of " + member + " by UpdateFunctionConfiguration yet: change it in the project's file")
 	}
@@ -153,7 +175,11 @@ func (h *handler) updateFunctionConfiguration(r *http.Request, rawName string) (
 		c.Timeout = &t
 	}
 	if in.Environment != nil {
-		c.Environment = &in.Environment.Variables
+		variables := in.Environment.Variables
+		if variables == nil {
+			variables = map[string]string{} // an Environment without any still is one
+		}
+		c.Environment = &variables
 	}
 	if in.EphemeralStorage != nil {
 		c.EphemeralStorageMB = in.EphemeralStorage.Size

@@ -47,7 +47,7 @@ func (h *handler) listVersions(r *http.Request, rawName string) (int, any, error
 	if err != nil {
 		return 0, nil, err
 	}
-	list, next, err := page(r.URL.Query(), all, func(d lambda.Description) string { return d.Version })
+	list, next, err := page(r.URL.Query(), maxItems, all, func(d lambda.Description) string { return d.Version })
 	out := struct {
 		Versions   []functionConfiguration
 		NextMarker string `json:",omitempty"`
@@ -209,7 +209,7 @@ func (h *handler) listAliases(r *http.Request, rawName string) (int, any, error)
 	if err != nil {
 		return 0, nil, err
 	}
-	list, next, err := page(q, all, func(a lambda.Alias) string { return a.Name })
+	list, next, err := page(q, maxItems, all, func(a lambda.Alias) string { return a.Name })
 	out := struct {
 		Aliases    []aliasConfiguration
 		NextMarker string `json:",omitempty"`

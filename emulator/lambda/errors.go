@@ -28,9 +28,9 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // BodyKey is the name of the message's member in the JSON body: ResourceNotFoundException and faults use "Message", the others "message"
-// (spec lambda.md §8.5).
+// (spec lambda.md §8.5); so does SerializationException (public reports).
 func (e *Error) BodyKey() string {
-	if e.Name == "ResourceNotFoundException" || e.Status >= 500 {
+	if e.Name == "ResourceNotFoundException" || e.Name == "SerializationException" || e.Status >= 500 {
 		return "Message"
 	}
 	return "message"
