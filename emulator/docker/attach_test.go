@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"runtime"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
@@ -207,16 +206,19 @@ func TestIdleContainersCostNoGoroutine(t *testing.T) {
 		runtime.Gosched()
 	}
 	// One for each call of Wait here; for all together: the events' reader, its connection's two, Docker's client's, and what dials.
-	if more := settled(e) - before - n; more > 6 {
+	// A Wait that has been noted may still ask the engine once more.
+	more := settled(e) - before - n
+	for deadline := time.Now().Add(time.Minute); more > 6 && time.Now().Before(deadline); {
+		more = settled(e) - before - n
+	}
+	if more > 6 {
 		t.Errorf("%d goroutines for %d idle containers", more, n)
 	}
 	cancel()
 	for range n {
 		wantKind(t, <-ended, Canceled)
 	}
-	if !strings.Contains(fmt.Sprint(len(streams)), fmt.Sprint(n)) {
-		t.Fatal("streams are gone")
-	}
+	runtime.KeepAlive(streams)
 }
 
 // settled counts goroutines when their number no longer falls, without those of connections that wait for the next call.

@@ -148,7 +148,7 @@ func TestEventsOfOtherEngines(t *testing.T) {
 				<-r.Context().Done()
 			})
 			e := connectTo(t, fakeEngine(t, mux))
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			if code, err := e.Wait(ctx, "c1"); code != c.code || err != nil {
 				t.Errorf("code %d, %v", code, err)

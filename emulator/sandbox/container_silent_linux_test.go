@@ -42,7 +42,7 @@ func ended[T any](t *testing.T, what string, done <-chan T) (result T) {
 	t.Helper()
 	select {
 	case result = <-done:
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		t.Fatal(what + " does not end")
 	}
 	return result
@@ -146,7 +146,7 @@ func TestForwardGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetReadDeadline(time.Now().Add(time.Minute))
+	c.SetReadDeadline(time.Now().Add(patience))
 	if got, err := io.ReadAll(c); string(got) != "here" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}

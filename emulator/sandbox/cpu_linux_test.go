@@ -127,7 +127,8 @@ func countCPUs(t *testing.T, list string) int {
 
 // counters of a busy environment, from the cgroups.
 type counters struct {
-	at                 time.Time
+	// They were read between begin and end.
+	begin, end         time.Time
 	usage              time.Duration
 	periods, throttled int64
 }
@@ -135,7 +136,7 @@ type counters struct {
 // count reads them: the CPU time from the environment's cgroup v2, whose cpu.stat needs no controller, the windows from where the limit is.
 func count(t *testing.T, sl *slot) counters {
 	t.Helper()
-	c := counters{at: time.Now()}
+	c := counters{begin: time.Now()}
 	for _, dir := range []string{string(sl.cgroup), string(sl.cpu.cgroup)} {
 		for line := range strings.Lines(read(t, dir+"/cpu.stat")) {
 			key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -153,6 +154,7 @@ func count(t *testing.T, sl *slot) counters {
 			}
 		}
 	}
+	c.end = time.Now()
 	return c
 }
 
@@ -187,20 +189,21 @@ func TestMemoryBuysCPU(t *testing.T) {
 				t.Fatal(err)
 			}
 			a := count(t, sl)
-			eventually(t, "two seconds", func() bool { return time.Since(a.at) > 2*time.Second })
+			eventually(t, "two seconds", func() bool { return time.Since(a.end) > 2*time.Second })
 			b := count(t, sl)
-			share := float64(b.usage-a.usage) / float64(b.at.Sub(a.at))
+			// The time between the two readings is not known better than that.
+			used, longest, shortest := float64(b.usage-a.usage), float64(b.end.Sub(a.begin)), float64(b.begin.Sub(a.end))
 			want := float64(memory) / oneCPU
-			windows, throttled := float64(b.at.Sub(a.at))/float64(cpuWindow), b.throttled-a.throttled
-			t.Logf("%.3f of a CPU, want %.3f; throttled in %d of %.0f windows", share, want, throttled, windows)
-			if share > 1.15*want {
-				t.Errorf("%.3f of a CPU, want at most %.3f", share, 1.15*want)
+			windows, throttled := longest/float64(cpuWindow), b.throttled-a.throttled
+			t.Logf("%.3f of a CPU, want %.3f; throttled in %d of %.0f windows", used/longest, want, throttled, windows)
+			if used/longest > 1.15*want {
+				t.Errorf("%.3f of a CPU, want at most %.3f", used/longest, 1.15*want)
 			}
-			if least := 0.85 * want * min(1, float64(throttled)/windows); share < least {
-				t.Errorf("%.3f of a CPU, want at least %.3f", share, least)
+			if least := 0.85 * want * min(1, float64(throttled)/windows); used/shortest < least {
+				t.Errorf("%.3f of a CPU, want at least %.3f", used/shortest, least)
 			}
 			if b.periods-a.periods > int64(windows)+2 {
-				t.Errorf("%d windows in %v", b.periods-a.periods, b.at.Sub(a.at))
+				t.Errorf("%d windows in %v", b.periods-a.periods, b.end.Sub(a.begin))
 			}
 			stop(t, in, 0)
 		})

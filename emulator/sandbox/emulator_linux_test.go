@@ -53,13 +53,14 @@ func TestWatchdog(t *testing.T) {
 	for _, way := range []string{"all", "v1", "plain"} {
 		for _, freeze := range []string{"", "1"} {
 			t.Run("cgroups="+way+",freeze="+freeze, func(t *testing.T) {
-				watchdogCase(t, way, freeze)
+				within(t, time.Second, func() time.Duration { return watchdogCase(t, way, freeze) })
 			})
 		}
 	}
 }
 
-func watchdogCase(t *testing.T, way, freeze string) {
+// watchdogCase is the time from the kill until all are gone.
+func watchdogCase(t *testing.T, way, freeze string) time.Duration {
 	temp := outsideTmp(t)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "SANDBOX_TEST_EMULATOR="+way, "SANDBOX_TEST_TEMP="+temp, "SANDBOX_TEST_CODE="+helperCode(t), "SANDBOX_TEST_FREEZE="+freeze)
@@ -113,9 +114,7 @@ func watchdogCase(t *testing.T, way, freeze string) {
 		}
 		return len(left) == 0
 	})
-	if took := time.Since(killed); took > time.Second {
-		t.Errorf("it took %v", took)
-	}
+	took := time.Since(killed)
 	if group == "" && cpu == "" {
 		// What Limits says.
 		if !alive(setsid) {
@@ -123,6 +122,7 @@ func watchdogCase(t *testing.T, way, freeze string) {
 		}
 		exec.Command("kill", "-9", setsid).Run()
 	}
+	return took
 }
 
 func TestWatchdogEndsByItself(t *testing.T) {

@@ -85,6 +85,21 @@ func newProcess(t testing.TB, o ProcessOptions) *Process {
 	return p
 }
 
+// patience is how long tests wait for what must come, on a machine that does much else.
+const patience = 2 * time.Minute
+
+// within does something that is to be quick, at most five times: on a machine that does other things as well one of them is not held up.
+func within(t *testing.T, most time.Duration, do func() time.Duration) {
+	t.Helper()
+	best := do()
+	for tries := 1; best > most && tries < 5 && !t.Failed(); tries++ {
+		best = min(best, do())
+	}
+	if best > most {
+		t.Errorf("it took %v, want at most %v", best, most)
+	}
+}
+
 // record collects lines, and lets a test wait for one.
 type record struct {
 	mu    sync.Mutex
@@ -113,7 +128,7 @@ func (r *record) all() []string {
 // await returns the rest of the first line that begins with prefix.
 func (r *record) await(t testing.TB, prefix string) string {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for {
 		for _, line := range r.all() {
 			if rest, ok := strings.CutPrefix(line, prefix); ok {
@@ -185,7 +200,7 @@ func wait(t testing.TB, in lambda.Instance) lambda.Exit {
 	select {
 	case <-in.Done():
 		return in.Exit()
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the runtime does not end")
 		return lambda.Exit{}
 	}
