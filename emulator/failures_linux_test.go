@@ -14,7 +14,7 @@ import (
 )
 
 const failuresConfig = `functions:
-  probe: { code: %[1]s, runtime: provided.al2023, timeout: 20 }
+  probe: { code: %[1]s, runtime: provided.al2023, timeout: 120 }
   short: { code: %[1]s, runtime: provided.al2023, timeout: 1 }
   initError: { code: %[1]s, runtime: provided.al2023, environment: { INIT: error } }
   initExit: { code: %[1]s, runtime: provided.al2023, environment: { INIT: exit } }
@@ -38,6 +38,7 @@ var (
 // outcome invokes a function.
 func (w *world) outcome(function, order string) outcome {
 	w.t.Helper()
+	w.rest()
 	r, err := w.Invoke(w.t.Context(), function, []byte(order))
 	if err != nil {
 		w.t.Errorf("%s %s: %v", function, order, err)
@@ -72,7 +73,7 @@ func TestFailuresInBothExecutors(t *testing.T) {
 		{name: "exit 3", order: `{"do":"exit 3"}`, want: outcome{"Unhandled", exited("with error: exit status 3"), telemetry.Errored, "Runtime.ExitError", "", false}},
 		{name: "SIGSEGV", order: `{"do":"SIGSEGV"}`, want: outcome{"Unhandled", exited("with error: signal: segmentation fault"), telemetry.Errored, "Runtime.ExitError", "", false}},
 		{name: "SIGKILL", order: `{"do":"SIGKILL"}`, want: outcome{"Unhandled", exited("with error: signal: killed"), telemetry.Errored, "Runtime.ExitError", "", false}},
-		{name: "timeout", function: "short", order: `{"sleepMs":9000}`, want: outcome{"Unhandled",
+		{name: "timeout", function: "short", order: `{"sleepMs":60000}`, want: outcome{"Unhandled",
 			`{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: ID Error: Task timed out after 1.00 seconds"}`, telemetry.TimedOut, "Sandbox.Timedout", "", false}},
 		{name: "oversize", order: `{"do":"large"}`, want: outcome{"Unhandled",
 			`{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}`,

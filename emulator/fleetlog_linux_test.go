@@ -54,11 +54,17 @@ func (l *fleetLog) replay(t *testing.T) {
 	}
 }
 
-// call is one request in a log. Times are since the log's first request; ready, of its environment, where it waited for INIT.
+// call is one request in a log. Times are since the log's first request.
 type call struct {
-	at, decided, assigned, responded time.Duration
-	throttled, cold                  bool
-	reason                           fleet.Reason
+	at, decided, assigned, responded, freed time.Duration
+	throttled, cold                         bool
+	reason                                  fleet.Reason
+}
+
+// held is how long a call kept its environment from other requests: until it responded, since one that comes from then on waits for the environment to
+// poll again; but no longer than the grace, so an environment that took longer was busy until that much before its poll.
+func (c *call) held(grace time.Duration) time.Duration {
+	return max(c.responded, c.freed-grace) - c.assigned
 }
 
 // launch is one environment's start: the decision, the process, the end of INIT.
@@ -84,6 +90,8 @@ func (l *fleetLog) history() (calls []*call, launches []*launch) {
 			byEnv[s.in.Env].ready = now
 		case fleet.OpResponded:
 			running[s.in.Env].responded = now
+		case fleet.OpFreed:
+			running[s.in.Env].freed = now
 		}
 		for _, d := range s.out {
 			switch d.Kind {

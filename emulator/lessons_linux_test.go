@@ -64,18 +64,6 @@ func (w *world) atOnce(paths ...string) {
 	wg.Wait()
 }
 
-// counts are a function's.
-func (w *world) counts(function string) emulator.FunctionStats {
-	w.t.Helper()
-	for _, s := range w.Stats() {
-		if s.Function == function {
-			return s
-		}
-	}
-	w.t.Fatalf("there is no function %s", function)
-	return emulator.FunctionStats{}
-}
-
 func repeat(path string, n int) []string {
 	return strings.Split(strings.Repeat(path+" ", n-1)+path, " ")
 }
@@ -83,12 +71,15 @@ func repeat(path string, n int) []string {
 // Provisioned concurrency leaves no cold start up to as many requests at once, and what is beyond spills.
 func TestLessonProvisioned(t *testing.T) {
 	w := serveLessons(t, "emulate.yaml")
-	w.settled("kept", 5)
 	for _, c := range []struct {
 		atOnce        int
+		wait          string
 		colds, spills uint64
-	}{{5, 0, 0}, {8, 3, 3}} {
-		w.atOnce(repeat("/kept?wait=1500", c.atOnce)...)
+	}{{5, "1000", 0, 0}, {8, "8000", 3, 3}} { // long enough for all to come before the first has its answer, where that matters
+		if !eventually(after(patience), func() bool { return w.counts("kept").Idle == 5 }) {
+			t.Fatalf("%+v, want 5 idle environments", w.counts("kept"))
+		}
+		w.atOnce(repeat("/kept?wait="+c.wait, c.atOnce)...)
 		if got := w.counts("kept"); got.ColdStarts != c.colds || got.Spills != c.spills {
 			t.Errorf("%d at once: %d cold starts and %d spilled, want %d and %d", c.atOnce, got.ColdStarts, got.Spills, c.colds, c.spills)
 		}
@@ -102,18 +93,6 @@ func TestLessonProvisioned(t *testing.T) {
 	}
 }
 
-// settled waits until a function has n idle environments.
-func (w *world) settled(function string, n int) {
-	w.t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(20 * time.Second); w.counts(function).Idle != n; <-tick.C {
-		if time.Now().After(end) {
-			w.t.Fatalf("%d environments of %s are idle, want %d", w.counts(function).Idle, function, n)
-		}
-	}
-}
-
 // One function for all paths has fewer cold starts than one for each, on the same traffic: what is warm serves every path.
 func TestLessonMonolith(t *testing.T) {
 	w := serveLessons(t, "emulate.yaml")
@@ -122,7 +101,7 @@ func TestLessonMonolith(t *testing.T) {
 		for _, kind := range []string{"/monolith/", "/routes/"} {
 			w.atOnce(kind+paths[i%5]+"?wait=500", kind+paths[(i+1)%5]+"?wait=500")
 		}
-		w.settled("monolith", 2)
+		w.rest()
 	}
 	one, many := w.counts("monolith").ColdStarts, uint64(0)
 	for _, name := range paths {
@@ -150,21 +129,25 @@ func TestLessonWarmers(t *testing.T) {
 			return ok && strings.HasPrefix(n.Text, want)
 		})
 	}
-	for function, kept := range map[string]int{"overlapping": 20, "sequential": 1} {
-		got := w.counts(function)
-		if got.Warmed == nil || got.Warmed.Kept != kept || got.Warmed.Pings != 20 || got.Environments != kept {
-			t.Errorf("%s: %+v, %d environments; want %d kept", function, got.Warmed, got.Environments, kept)
-		}
+	if got := w.counts("overlapping"); got.Warmed == nil || got.Warmed.KeptLeast != 20 || got.Warmed.Kept != 20 || got.Warmed.Pings != 20 || got.Environments != 20 {
+		t.Errorf("overlapping: %+v, %d environments; want 20 kept", got.Warmed, got.Environments)
+	}
+	if got := w.counts("sequential"); got.Warmed == nil || got.Warmed.KeptLeast != 1 || got.Warmed.Pings != 20 {
+		t.Errorf("sequential: %+v; want 1 kept", got.Warmed)
 	}
 	for function, line := range map[string]string{"overlapping": "20 pings at once every 5 s kept 20 environments (at least 20,", "sequential": "20 pings one after the other every 5 s kept 1 environment (at least 1,"} {
 		url := w.AWSURL() + "/2015-03-31/functions/" + function + "/invocations"
-		r, err := bursts.Run(t.Context(), bursts.Options{Source: bursts.NewServe(w.AWSURL()),
-			Load: bursts.Load{Shape: bursts.AtOnce(1), Request: bursts.Request{Method: http.MethodPost, URL: url, Body: []byte("{}")}}})
-		if err != nil {
-			t.Fatal(err)
+		report := func() string {
+			r, err := bursts.Run(t.Context(), bursts.Options{Source: bursts.NewServe(w.AWSURL()),
+				Load: bursts.Load{Shape: bursts.AtOnce(1), Request: bursts.Request{Method: http.MethodPost, URL: url, Body: []byte("{}")}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r.Summary()
 		}
-		if !strings.Contains(r.Summary(), line) {
-			t.Errorf("the live report does not say %q:\n%s", line, r.Summary())
+		// It is of the last round, in which a ping may have met another request.
+		if !eventually(after(patience), func() bool { return strings.Contains(report(), line) }) {
+			t.Errorf("the live report does not say %q:\n%s", line, report())
 		}
 	}
 	r := lesson(t, "warmed.yaml")
@@ -250,7 +233,7 @@ func TestLessonMemory(t *testing.T) {
 			PID           int
 			TookMS, CPUMS float64
 		}
-		if got := get(t, http.DefaultClient, w.base("http")+path+"?work="+thousands); json.Unmarshal([]byte(got.body), &out) != nil {
+		if got := w.get(w.base("http") + path + "?work=" + thousands); json.Unmarshal([]byte(got.body), &out) != nil {
 			t.Fatalf("GET %s answers %d %s", path, got.status, got.body)
 		}
 		return out.TookMS, out.CPUMS, out.PID
@@ -261,26 +244,33 @@ func TestLessonMemory(t *testing.T) {
 		memory float64
 	}{{"/small", 128}, {"/whole", 1769}} {
 		_, _, pid := work(c.path, "1") // the CPU is limited from the end of INIT on
-		before, waited := cpuWindows(t, pid), queued(t, pid)
-		took, cpu, again := work(c.path, "1500")
-		after, delay := cpuWindows(t, pid), queued(t, pid)-waited
-		if again != pid {
-			t.Fatalf("%s: another environment", c.path)
+		once := func() (inTime bool) {
+			before, waited := cpuWindows(t, pid), queued(t, pid)
+			took, cpu, again := work(c.path, "1500")
+			now, delay := cpuWindows(t, pid), queued(t, pid)-waited
+			if again != pid {
+				t.Fatalf("%s: another environment", c.path)
+			}
+			want, limited := cpu*1769/c.memory, now.limited-before.limited
+			if took < 0.85*want {
+				t.Errorf("%.0f MB: %.0f ms for %.0f ms of CPU, want at least %.0f", c.memory, took, cpu, 0.85*want)
+			}
+			// In a window that was not used up, this machine was busy with something else.
+			most := 1.15 * want * took / 20 / max(1, limited)
+			if c.memory == 1769 {
+				most = 1.15*(want+float64(delay.Milliseconds())) + 20
+			}
+			t.Logf("%4.0f MB: %.0f ms for %.0f ms of CPU, want %.0f, at most %.0f; limited in %.0f of %.0f windows; queued for %v", c.memory, took, cpu, want, most, limited, now.wanted-before.wanted, delay)
+			times[c.path] = took / cpu
+			return took <= most
 		}
-		want, limited := cpu*1769/c.memory, after.limited-before.limited
-		t.Logf("%4.0f MB: %.0f ms for %.0f ms of CPU, want %.0f; limited in %.0f of %.0f windows; queued for %v", c.memory, took, cpu, want, limited, after.wanted-before.wanted, delay)
-		if took < 0.85*want {
-			t.Errorf("%.0f MB: %.0f ms for %.0f ms of CPU, want at least %.0f", c.memory, took, cpu, 0.85*want)
+		inTime := false
+		for try := 0; try < tries && !inTime; try++ {
+			inTime = once()
 		}
-		// In a window that was not used up, this machine was busy with something else.
-		most := 1.15 * want * took / 20 / max(1, limited)
-		if c.memory == 1769 {
-			most = 1.15*(want+float64(delay.Milliseconds())) + 20
+		if !inTime {
+			t.Errorf("%.0f MB: it took longer than that each time", c.memory)
 		}
-		if took > most {
-			t.Errorf("%.0f MB: %.0f ms for %.0f ms of CPU, want at most %.0f", c.memory, took, cpu, most)
-		}
-		times[c.path] = took / cpu
 	}
 	t.Logf("each ms of CPU took %.1f ms with 128 MB, %.2f ms with 1769 MB", times["/small"], times["/whole"])
 

@@ -23,8 +23,8 @@ import (
 func watching(o *emulator.Options) { o.NoWatch = false }
 
 const reloadConfig = `functions:
-  py: { code: ./py, runtime: python3.13, handler: app.handler }
-  js: { code: ./js, runtime: nodejs22.x, handler: index.handler }
+  py: { code: ./py, runtime: python3.13, handler: app.handler, timeout: 120 }
+  js: { code: ./js, runtime: nodejs22.x, handler: index.handler, timeout: 120 }
 apis:
   web:
     kind: http
@@ -59,7 +59,7 @@ func TestEditsAreAnsweredByTheNewCode(t *testing.T) {
 	url := w.base("http")
 	for i := 1; i <= 3; i++ {
 		for _, f := range []string{"py", "js"} {
-			if got := get(t, http.DefaultClient, url+"/"+f); got.body != fmt.Sprint(i) {
+			if got := w.get(url + "/" + f); got.body != fmt.Sprint(i) {
 				t.Fatalf("%s answers %d %q, want %d", f, got.status, got.body, i)
 			}
 		}
@@ -67,7 +67,7 @@ func TestEditsAreAnsweredByTheNewCode(t *testing.T) {
 		w.write("py/app.py", pyHandler(fmt.Sprint(i+1)))
 		w.reloads(from, "py")
 		// js was not touched: its environment goes on.
-		if got := get(t, http.DefaultClient, url+"/js"); got.header.Get("count") != "2" {
+		if got := w.get(url + "/js"); got.header.Get("count") != "2" {
 			t.Errorf("js: invocation %s of its environment, want 2", got.header.Get("count"))
 		}
 		from = w.now()
@@ -84,19 +84,19 @@ func TestNewFoldersAreWatched(t *testing.T) {
 	w := serve(t, map[string]string{"emulate.yaml": reloadConfig, "js/index.mjs": jsHandler("1"),
 		"py/app.py": "def handler(event, context):\n    from lib import text\n    return {'statusCode': 200, 'body': text.TEXT}\n"}, watching)
 	url := w.base("http") + "/py"
-	if got := get(t, http.DefaultClient, url); got.status != 500 {
+	if got := w.get(url); got.status != 500 {
 		t.Fatalf("without its module the function answers %d", got.status)
 	}
 	from := w.now()
 	w.write("py/lib/text.py", "TEXT = 'a'\n")
 	w.reloads(from, "py")
-	if got := get(t, http.DefaultClient, url); got.body != "a" {
+	if got := w.get(url); got.body != "a" {
 		t.Fatalf("answer %d %q, want a", got.status, got.body)
 	}
 	from = w.now()
 	w.write("py/lib/text.py", "TEXT = 'bc'\n")
 	w.reloads(from, "py")
-	if got := get(t, http.DefaultClient, url); got.body != "bc" {
+	if got := w.get(url); got.body != "bc" {
 		t.Errorf("answer %d %q, want bc", got.status, got.body)
 	}
 }
@@ -115,7 +115,7 @@ func TestFoldersThatComeAgain(t *testing.T) {
 	w := serve(t, map[string]string{"emulate.yaml": config, "src/js/index.mjs": jsHandler("1")}, watching)
 	answers := func(path, want string) {
 		t.Helper()
-		if got := get(t, http.DefaultClient, w.base("http")+path); got.status != 200 || got.body != want {
+		if got := w.get(w.base("http") + path); got.status != 200 || got.body != want {
 			t.Errorf("%s answers %d %q, want %q", path, got.status, got.body, want)
 		}
 	}
@@ -164,30 +164,30 @@ func TestFailedBuildIsToldUntilItIsMended(t *testing.T) {
 	sources := &world{t: t, dir: dir}
 	copyProbe(t, sources, `"1"`)
 	config := fmt.Sprintf(probeConfig, filepath.Join(dir, "go"), "") + "      GET /other: other\n"
-	config = strings.Replace(config, "functions:\n", "functions:\n  other: { code: ./py, runtime: python3.13, handler: app.handler }\n", 1)
+	config = strings.Replace(config, "functions:\n", "functions:\n  other: { code: ./py, runtime: python3.13, handler: app.handler, timeout: 120 }\n", 1)
 	w := serve(t, map[string]string{"emulate.yaml": config, "py/app.py": pyHandler("here")}, watching)
 
 	probe := w.base("http") + "/http"
-	if got := get(t, http.DefaultClient, probe); !strings.Contains(got.body, `"answer":"1"`) {
+	if got := w.get(probe); !strings.Contains(got.body, `"answer":"1"`) {
 		t.Fatalf("answer %d %s", got.status, got.body)
 	}
 	from := w.now()
 	copyProbe(t, sources, `undefinedName`)
 	w.await(from, "reloadFailed", func(e telemetry.Event) bool { return e.Type == telemetry.TypeReloadFailed })
-	got := get(t, http.DefaultClient, probe)
+	got := w.get(probe)
 	if got.status != 502 || got.header.Get("X-Emulate-Error") != "build" || !strings.Contains(got.body, "undefined: undefinedName") {
 		t.Errorf("HTTP: %d %v %s, want 502 with the compiler's words", got.status, got.header, got.body)
 	}
 	if got := w.post(http.DefaultClient, "{}"); got.status != 500 || got.header.Get("X-Amzn-Errortype") != "ServiceException" || !strings.Contains(got.body, "undefinedName") {
 		t.Errorf("Invoke: %d %s, want a ServiceException with the compiler's words", got.status, got.body)
 	}
-	if got := get(t, http.DefaultClient, w.base("rest")+"/prod/other"); got.body != "here" {
+	if got := w.get(w.base("rest") + "/prod/other"); got.body != "here" {
 		t.Errorf("another function answers %d %q", got.status, got.body)
 	}
 	from = w.now()
 	copyProbe(t, sources, `"2"`)
 	w.reloads(from, "probe")
-	if got := get(t, http.DefaultClient, probe); !strings.Contains(got.body, `"answer":"2"`) {
+	if got := w.get(probe); !strings.Contains(got.body, `"answer":"2"`) {
 		t.Errorf("after the mend: %d %s", got.status, got.body)
 	}
 }
@@ -195,7 +195,7 @@ func TestFailedBuildIsToldUntilItIsMended(t *testing.T) {
 func TestConfigurationIsReloaded(t *testing.T) {
 	w := serveTwo(t)
 	url := w.base("http")
-	get(t, http.DefaultClient, url+"/py")
+	w.get(url + "/py")
 	from := w.now()
 	w.write("emulate.yaml", reloadConfig+"      GET /new: py\n      GET /broken: nobody\n")
 	w.await(from, "a diagnostic with its place", func(e telemetry.Event) bool {
@@ -203,19 +203,19 @@ func TestConfigurationIsReloaded(t *testing.T) {
 		return ok && d.Severity == config.Error && d.File == filepath.Join(w.dir, "emulate.yaml") && d.Line == 11 && strings.Contains(d.Message, "nobody")
 	})
 	w.await(from, "reloadFailed", func(e telemetry.Event) bool { return e.Type == telemetry.TypeReloadFailed })
-	if got := get(t, http.DefaultClient, url+"/new"); got.status != 404 {
+	if got := w.get(url + "/new"); got.status != 404 {
 		t.Errorf("a route of a wrong configuration answers %d %s", got.status, got.body)
 	}
-	if got := get(t, http.DefaultClient, url+"/py"); got.body != "1" || got.header.Get("count") != "2" {
+	if got := w.get(url + "/py"); got.body != "1" || got.header.Get("count") != "2" {
 		t.Errorf("after a wrong configuration: %d %q, invocation %s; want the old project to serve on", got.status, got.body, got.header.Get("count"))
 	}
 	from = w.now()
 	w.write("emulate.yaml", strings.Replace(reloadConfig, "      GET /js: js\n", "      GET /new: py\n", 1))
 	w.await(from, "reloaded", func(e telemetry.Event) bool { return e.Type == telemetry.TypeReloaded })
-	if got := get(t, http.DefaultClient, url+"/new"); got.body != "1" || got.header.Get("count") != "3" {
+	if got := w.get(url + "/new"); got.body != "1" || got.header.Get("count") != "3" {
 		t.Errorf("a new route: %d %q, invocation %s of an unchanged function, want 3", got.status, got.body, got.header.Get("count"))
 	}
-	if got := get(t, http.DefaultClient, url+"/js"); got.status != 404 {
+	if got := w.get(url + "/js"); got.status != 404 {
 		t.Errorf("a removed route answers %d", got.status)
 	}
 }
@@ -226,7 +226,7 @@ func TestFunctionsComeAndGo(t *testing.T) {
 	url := w.base("http")
 	count := func(path, want string) {
 		t.Helper()
-		if got := get(t, http.DefaultClient, url+path); got.status != 200 || got.header.Get("count") != want {
+		if got := w.get(url + path); got.status != 200 || got.header.Get("count") != want {
 			t.Errorf("%s answers %d %s, invocation %s of its environment, want %s", path, got.status, got.body, got.header.Get("count"), want)
 		}
 	}
@@ -240,7 +240,7 @@ func TestFunctionsComeAndGo(t *testing.T) {
 	count("/js", "1")
 
 	w.write("more/app.py", pyHandler("more"))
-	more := strings.Replace(reloadConfig, "functions:\n", "functions:\n  more: { code: ./more, runtime: python3.13, handler: app.handler }\n", 1) + "      GET /more: more\n"
+	more := strings.Replace(reloadConfig, "functions:\n", "functions:\n  more: { code: ./more, runtime: python3.13, handler: app.handler, timeout: 120 }\n", 1) + "      GET /more: more\n"
 	change(more, "more")
 	count("/more", "1")
 	count("/py", "2")
@@ -252,14 +252,14 @@ func TestFunctionsComeAndGo(t *testing.T) {
 
 	// A limit is the function's, not its environments'.
 	change(strings.Replace(more, "  py: {", "  py: { reservedConcurrency: 0,", 1), "js")
-	if got := get(t, http.DefaultClient, url+"/py"); got.status != 503 {
+	if got := w.get(url + "/py"); got.status != 503 {
 		t.Errorf("with a reserved concurrency of 0 /py answers %d", got.status)
 	}
 	change(more)
 	count("/py", "4")
 
 	change(reloadConfig)
-	if got := get(t, http.DefaultClient, url+"/more"); got.status != 404 {
+	if got := w.get(url + "/more"); got.status != 404 {
 		t.Errorf("a removed route answers %d", got.status)
 	}
 	var refused *emulator.InvokeError
@@ -276,7 +276,7 @@ func TestFunctionsComeAndGo(t *testing.T) {
 	from := w.now()
 	w.write("more/app.py", pyHandler("still more"))
 	w.reloads(from, "more")
-	if got := get(t, http.DefaultClient, url+"/more"); got.body != "still more" {
+	if got := w.get(url + "/more"); got.body != "still more" {
 		t.Errorf("answer %q after an edit", got.body)
 	}
 }
@@ -317,11 +317,11 @@ func TestHandlerThatWritesIntoItsFolder(t *testing.T) {
 	for _, c := range writers {
 		t.Run(c.runtime, func(t *testing.T) {
 			t.Parallel()
-			config := fmt.Sprintf("functions:\n  f: { code: ./f, runtime: %s, handler: %s, memory: 1769 }\napis:\n  web: { kind: http, routes: { GET /f: f } }\n", c.runtime, c.handler)
+			config := fmt.Sprintf("functions:\n  f: { code: ./f, runtime: %s, handler: %s, memory: 1769, timeout: 120 }\napis:\n  web: { kind: http, routes: { GET /f: f } }\n", c.runtime, c.handler)
 			w := serve(t, map[string]string{"emulate.yaml": config, "f/" + c.file: fmt.Sprintf(c.code, "1")}, watching)
 			url := w.base("http") + "/f"
 			for i := 1; i <= 20; i++ {
-				if got := get(t, http.DefaultClient, url); got.body != "1" || got.header.Get("count") != fmt.Sprint(i) {
+				if got := w.get(url); got.body != "1" || got.header.Get("count") != fmt.Sprint(i) {
 					t.Fatalf("invocation %d is the environment's %s (status %d)", i, got.header.Get("count"), got.status)
 				}
 			}
@@ -331,7 +331,7 @@ func TestHandlerThatWritesIntoItsFolder(t *testing.T) {
 			from := w.now()
 			w.write("f/"+c.file, fmt.Sprintf(c.code, "2"))
 			w.reloads(from, "f")
-			if got := get(t, http.DefaultClient, url); got.body != "2" || got.header.Get("count") != "1" {
+			if got := w.get(url); got.body != "2" || got.header.Get("count") != "1" {
 				t.Errorf("answer %q to invocation %s after an edit, want 2 to the first", got.body, got.header.Get("count"))
 			}
 		})
@@ -341,12 +341,12 @@ func TestHandlerThatWritesIntoItsFolder(t *testing.T) {
 // Data that a function is built with counts as code, also while the function runs: a handler runs in the artifact and cannot have written it.
 func TestDataOfABuiltFunction(t *testing.T) {
 	w := serve(t, map[string]string{
-		"emulate.yaml": "functions:\n  ts: { code: ./ts, runtime: nodejs22.x, handler: index.handler }\napis:\n  web: { kind: http, routes: { GET /ts: ts } }\n",
+		"emulate.yaml": "functions:\n  ts: { code: ./ts, runtime: nodejs22.x, handler: index.handler, timeout: 120 }\napis:\n  web: { kind: http, routes: { GET /ts: ts } }\n",
 		"ts/index.ts":  "import text from './text.json';\nexport const handler = async () => ({ statusCode: 200, body: text.text as string });\n",
 		"ts/text.json": `{"text":"1"}`,
 	}, watching)
 	for i := 1; i <= 3; i++ {
-		if got := get(t, http.DefaultClient, w.base("http")+"/ts"); got.body != fmt.Sprint(i) {
+		if got := w.get(w.base("http") + "/ts"); got.body != fmt.Sprint(i) {
 			t.Fatalf("answer %d %q, want %d", got.status, got.body, i)
 		}
 		from := w.now()
@@ -390,9 +390,9 @@ func TestReloadsUnderLoad(t *testing.T) {
 	for i := range 200 {
 		from := w.now()
 		if i%4 == 3 {
-			w.write("emulate.yaml", strings.Replace(reloadConfig, "handler: index.handler", fmt.Sprintf("handler: index.handler, environment: { EDIT: %d }", i), 1))
+			w.save("emulate.yaml", strings.Replace(reloadConfig, "handler: index.handler", fmt.Sprintf("handler: index.handler, environment: { EDIT: %d }", i), 1))
 		} else {
-			w.write("js/index.mjs", jsHandler(fmt.Sprint("edit ", i)))
+			w.save("js/index.mjs", jsHandler(fmt.Sprint("edit ", i)))
 		}
 		w.reloads(from, "js")
 		if i%20 == 0 {
@@ -402,7 +402,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 		}
 		select {
 		case <-answered:
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("no request is answered any more")
 		}
 	}

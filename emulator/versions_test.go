@@ -55,7 +55,7 @@ const tellsItself = "import os\n\ndef handler(event, context):\n    return 'CODE
 func TestControlPlaneByCLI(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{
-		"emulate.yaml": "functions:\n  f: { code: ./f, runtime: python3.13, handler: app.handler, timeout: 20 }\n",
+		"emulate.yaml": "functions:\n  f: { code: ./f, runtime: python3.13, handler: app.handler, timeout: 120 }\n",
 		"f/app.py":     strings.Replace(tellsItself, "CODE", "one", 1),
 	})
 	e := emulatortest.Start(t, dir)

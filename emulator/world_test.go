@@ -9,11 +9,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,12 +28,18 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// patience is how long what has to come is waited for. It ends a test that hangs, also on a machine that is busy, and is no measure of speed.
+const patience = 2 * time.Minute
+
+// tries is how often a bound of time is tried, which other work on the machine may break: the best try counts. What is counted has one try.
+const tries = 5
+
 // probeConfig serves testdata/probe behind both kinds of API.
 const probeConfig = `functions:
   probe:
     code: %s
     runtime: provided.al2023
-    timeout: 10
+    timeout: 120
 %s
 limits:
   concurrency: 2000
@@ -118,16 +127,25 @@ func (w *world) write(name, text string) {
 	}
 }
 
+// save writes a file and renames it over the old one, so that nobody ever sees half of it.
+func (w *world) save(name, text string) {
+	w.t.Helper()
+	path := filepath.Join(w.t.TempDir(), "new")
+	if err := errors.Join(os.WriteFile(path, []byte(text), 0o644), os.Rename(path, filepath.Join(w.dir, name))); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // await waits until an event is as it should be, and returns it. Events before from are not looked at.
 func (w *world) await(from int, what string, is func(telemetry.Event) bool) telemetry.Event {
 	w.t.Helper()
-	timer := time.AfterFunc(20*time.Second, func() {
+	timer := time.AfterFunc(patience, func() {
 		w.mu.Lock()
 		w.came.Broadcast()
 		w.mu.Unlock()
 	})
 	defer timer.Stop()
-	end := time.Now().Add(20 * time.Second)
+	end := time.Now().Add(patience)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := from; ; {
@@ -137,10 +155,62 @@ func (w *world) await(from int, what string, is func(telemetry.Event) bool) tele
 			}
 		}
 		if time.Now().After(end) {
-			w.t.Fatalf("no event within 20 s: %s", what)
+			w.t.Fatalf("no event within %v: %s", patience, what)
 		}
 		w.came.Wait()
 	}
+}
+
+// rest waits until every environment is idle. A caller that comes back at once may be there before its environment has polled again, and then gets
+// another one.
+func (w *world) rest() {
+	w.t.Helper()
+	if !eventually(after(patience), func() bool {
+		return !slices.ContainsFunc(w.Stats(), func(s emulator.FunctionStats) bool { return s.Idle != s.Environments })
+	}) {
+		w.t.Fatalf("no rest within %v: %+v", patience, w.Stats())
+	}
+}
+
+// counts are a function's.
+func (w *world) counts(function string) emulator.FunctionStats {
+	w.t.Helper()
+	for _, s := range w.Stats() {
+		if s.Function == function {
+			return s
+		}
+	}
+	w.t.Fatalf("there is no function %s", function)
+	return emulator.FunctionStats{}
+}
+
+// gone waits until a function has no environment.
+func (w *world) gone(function string) {
+	w.t.Helper()
+	if !eventually(after(patience), func() bool { return w.counts(function).Environments == 0 }) {
+		w.t.Fatalf("environments are left after %v: %+v", patience, w.counts(function))
+	}
+}
+
+// eventually waits until it is so, or given up; it says which.
+func eventually(giveUp <-chan struct{}, so func() bool) bool {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !so() {
+		select {
+		case <-giveUp:
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
+}
+
+// after is closed when a time is over.
+func after(d time.Duration) <-chan struct{} {
+	over := make(chan struct{})
+	time.AfterFunc(d, func() { close(over) })
+	return over
 }
 
 // now is the number of the next event.
@@ -167,9 +237,10 @@ type state struct {
 	Environment           map[string]string
 }
 
-// invoke runs the probe and reads its state.
+// invoke runs the probe, when all is at rest, and reads its state.
 func (w *world) invoke(order string) (state, *emulator.Result) {
 	w.t.Helper()
+	w.rest()
 	r, err := w.Invoke(w.t.Context(), "probe", []byte(order))
 	if err != nil {
 		w.t.Fatalf("invoke %s: %v", order, err)
@@ -214,6 +285,58 @@ func get(t *testing.T, client *http.Client, url string) answer {
 		t.Error(err)
 	}
 	return answer{resp.StatusCode, resp.Header, string(body)}
+}
+
+// get asks for a URL when all is at rest.
+func (w *world) get(url string) answer {
+	w.t.Helper()
+	w.rest()
+	return get(w.t, http.DefaultClient, url)
+}
+
+// gate holds the requests of a burst, so that they overlap however long they take to arrive. It opens when so many have come to it as there are: handlers
+// that ask at its URL, and callers that were refused.
+type gate struct {
+	url  string
+	came atomic.Int64
+	want int64
+	open func()
+}
+
+func newGate(t *testing.T, requests int) *gate {
+	opened := make(chan struct{})
+	g := &gate{want: int64(requests), open: sync.OnceFunc(func() { close(opened) })}
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		g.come()
+		<-opened
+	}))
+	t.Cleanup(func() {
+		g.open()
+		server.Close()
+	})
+	g.url = server.URL
+	return g
+}
+
+// come counts one request.
+func (g *gate) come() {
+	if g.came.Add(1) == g.want {
+		g.open()
+	}
+}
+
+// order is the payload that has the probe ask at the gate.
+func (g *gate) order() string { return fmt.Sprintf(`{"gate":%q}`, g.url) }
+
+// query is the same for an API's event.
+func (g *gate) query() string { return "?gate=" + url.QueryEscape(g.url) }
+
+// refused tells the gate of an answer that is none of a handler's.
+func (g *gate) refused(a answer) answer {
+	if a.status != http.StatusOK {
+		g.come()
+	}
+	return a
 }
 
 // burst makes n requests at once, on connections of their own.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 type order struct {
 	Do      string            `json:"do"`
 	SleepMS int               `json:"sleepMs"`
+	Gate    string            `json:"gate"` // a URL, whose answer is waited for
 	Query   map[string]string `json:"queryStringParameters"`
 }
 
@@ -44,7 +46,7 @@ var (
 
 func handle(o order) (response, error) {
 	if o.Query != nil {
-		o.Do = o.Query["do"]
+		o.Do, o.Gate = o.Query["do"], o.Query["gate"]
 		if _, err := fmt.Sscan(o.Query["sleepMs"], &o.SleepMS); err != nil {
 			o.SleepMS = 0
 		}
@@ -55,6 +57,13 @@ func handle(o order) (response, error) {
 		return response{}, err
 	}
 	time.Sleep(time.Duration(o.SleepMS) * time.Millisecond)
+	if o.Gate != "" {
+		resp, err := http.Get(o.Gate)
+		if err != nil {
+			return response{}, err
+		}
+		resp.Body.Close()
+	}
 	switch o.Do {
 	case "error":
 		return response{}, errors.New("asked for")
