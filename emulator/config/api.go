@@ -123,7 +123,7 @@ func (b *apiBuilder) addRoute(at *node, r Route) {
 	}
 	if r.Integration.Type == LambdaProxy && r.Integration.Function == "" && len(r.Broken) == 0 {
 		// What failed was reported as a problem of the whole API.
-		r.Broken = append(r.Broken, sc.diagnostic(Warning, at, "unresolved-reference", "", "the function of "+r.label()+" is not known"))
+		r.Broken = append(r.Broken, sc.diagnostic(Error, at, "unresolved-reference", "", "the function of "+r.label()+" is not known"))
 	}
 	b.api.Routes = append(b.api.Routes, r)
 }

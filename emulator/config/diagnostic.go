@@ -101,7 +101,7 @@ func (d *diagnostics) failed() bool {
 }
 
 // scope is what a problem concerns. The zero object is the whole file: its errors stay errors even where the user asked for lenience. The errors
-// of one function, API, route or property become warnings then, and broken (where not nil) holds them.
+// of one function, API, route or property are told as warnings then, and broken (where not nil) holds them as errors.
 type scope struct {
 	d      *diagnostics
 	object string
@@ -118,10 +118,10 @@ func (s scope) in(object string, broken *[]Diagnostic) scope {
 func (s scope) errorf(at *node, code, hint, format string, args ...any) {
 	d := s.diagnostic(Error, at, code, hint, fmt.Sprintf(format, args...))
 	if s.d.lenient && s.object != "" {
-		d.Severity = Warning
 		if s.broken != nil {
-			*s.broken = append(*s.broken, d)
+			*s.broken = append(*s.broken, d) // an error still: it is why the object answers with it
 		}
+		d.Severity = Warning
 	}
 	s.d.list = append(s.d.list, d)
 }

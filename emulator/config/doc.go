@@ -17,7 +17,7 @@
 // # Problems
 //
 // A problem is reported through a scope, at a node, and reading goes on: errorf and warnf never stop anything, so that all problems are told at
-// once. The scope says whom it concerns (in); with Options.Lenient the errors of one object become warnings and are kept in its Broken list. A
+// once. The scope says whom it concerns (in); with Options.Lenient the errors of one object are told as warnings and kept in its Broken list. A
 // value that failed is a node of unknownKind: whoever meets one says nothing more about it.
 //
 // # Reading a resource

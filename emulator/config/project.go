@@ -87,7 +87,7 @@ type Function struct {
 	Container Container
 	// Tags as given.
 	Tags map[string]string
-	// Broken holds the errors of this function that --lenient turned into warnings: it is listed, and answers with them.
+	// Broken holds the errors of this function that --lenient tells as warnings: it is listed, and answers with them.
 	Broken []Diagnostic
 }
 
@@ -216,7 +216,7 @@ type Route struct {
 	// OperationName is OpenAPI's operationId or CloudFormation's OperationName; REST events carry it.
 	OperationName string
 	Integration   Integration
-	// Broken holds the errors of this route that --lenient turned into warnings: it answers 502 with them.
+	// Broken holds the errors of this route that --lenient tells as warnings: it answers 502 with them.
 	Broken []Diagnostic
 }
 
