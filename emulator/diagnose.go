@@ -77,17 +77,16 @@ func inOrder(list []config.Diagnostic) {
 	})
 }
 
-// brokenError is a function that cannot run: its configuration has errors that --lenient let pass, or this machine lacks what it needs.
+// brokenError is a function that cannot run: its configuration has errors that --lenient lets pass, or this machine lacks what it needs.
 type brokenError struct{ list []config.Diagnostic }
 
-// Error is the function's answer. It calls an error what --lenient told as a warning: it is why the function does not run.
+// Error is the function's answer.
 func (e *brokenError) Error() string {
 	var s string
 	for i, d := range e.list {
 		if i > 0 {
 			s += "\n"
 		}
-		d.Severity = config.Error
 		s += d.String()
 	}
 	return s

@@ -228,3 +228,17 @@ func TestNoEngineDiagnostic(t *testing.T) {
 		t.Errorf("%d diagnostics of the engine, want one for each function", n)
 	}
 }
+
+// A build of a function that --lenient leaves broken fails in the words of its errors.
+func TestLenientBuildTellsWhy(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "emulate.yaml")
+	if err := os.WriteFile(file, []byte("functions:\n  f: {cod: ./f}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	results, err := emulator.Build(t.Context(), emulator.Options{Path: file, Lenient: true, CacheDir: t.TempDir()}, emulator.BuildOptions{Host: true})
+	var failed *emulator.BuildError
+	if !errors.As(err, &failed) || len(results) != 1 || !strings.Contains(results[0].Err.Error(), `error: unknown property "cod" of a function`) {
+		t.Errorf("%+v, %v", results, err)
+	}
+}
