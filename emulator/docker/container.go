@@ -116,12 +116,6 @@ func (e *Engine) UpdateCPU(ctx context.Context, id string, period, quota int64) 
 	return e.fail(ctx, err, "limit the CPU of container "+short(id))
 }
 
-// UpdateMemory sets the container's memory limit in bytes, without swap.
-func (e *Engine) UpdateMemory(ctx context.Context, id string, bytes int64) error {
-	_, err := e.api.ContainerUpdate(ctx, id, container.UpdateConfig{Resources: container.Resources{Memory: bytes, MemorySwap: bytes}})
-	return e.fail(ctx, err, "limit the memory of container "+short(id))
-}
-
 // CopyTo unpacks a tar stream into a folder of the container, which need not run.
 func (e *Engine) CopyTo(ctx context.Context, id, dir string, tar io.Reader) error {
 	err := e.api.CopyToContainer(ctx, id, dir, tar, container.CopyToContainerOptions{CopyUIDGID: true})

@@ -86,10 +86,7 @@ func TestLimits(t *testing.T) {
 	if err := e.UpdateCPU(t.Context(), id, 20000, 1000); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.UpdateMemory(t.Context(), id, 128<<20); err != nil {
-		t.Fatal(err)
-	}
-	if r := limits(); r.CPUQuota != 1000 || r.Memory != 128<<20 || r.MemorySwap != 128<<20 {
+	if r := limits(); r.CPUQuota != 1000 || r.Memory != 64<<20 || r.MemorySwap != 64<<20 {
 		t.Errorf("updated to %+v", r)
 	}
 	if err := e.UpdateCPU(t.Context(), id, 20000, -1); err != nil {

@@ -46,12 +46,6 @@ func (e *Engine) Volumes(ctx context.Context, labels map[string]string) ([]Volum
 	return out, nil
 }
 
-// CreateNetwork makes a bridge network and gives its id.
-func (e *Engine) CreateNetwork(ctx context.Context, name string, labels map[string]string) (string, error) {
-	made, err := e.api.NetworkCreate(ctx, name, network.CreateOptions{Driver: "bridge", Labels: labels})
-	return made.ID, e.fail(ctx, err, "create network "+name)
-}
-
 // RemoveNetwork removes a network by name or id; one that is not there is no error, one in use is a Conflict or Refused.
 func (e *Engine) RemoveNetwork(ctx context.Context, name string) error {
 	err := e.fail(ctx, e.api.NetworkRemove(ctx, name), "remove network "+name)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"github.com/docker/docker/api/types/network"
 )
 
 // Everything of one owner goes, whatever uses what; what is another's stays.
@@ -26,7 +28,7 @@ func TestSweep(t *testing.T) {
 	if err := e.CreateVolume(t.Context(), name+"-kept", kept); err != nil {
 		t.Fatal(err)
 	}
-	network, err := e.CreateNetwork(t.Context(), name, theirs)
+	made, err := e.api.NetworkCreate(t.Context(), name, network.CreateOptions{Driver: "bridge", Labels: theirs})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +55,7 @@ func TestSweep(t *testing.T) {
 	}
 
 	wantKind(t, e.RemoveVolume(t.Context(), name), Conflict)
-	if err := e.RemoveNetwork(t.Context(), network); err == nil {
+	if err := e.RemoveNetwork(t.Context(), made.ID); err == nil {
 		t.Error("a network in use was removed")
 	}
 	wantKind(t, e.RemoveImage(t.Context(), base.ID), Conflict)

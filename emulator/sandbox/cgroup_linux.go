@@ -73,21 +73,35 @@ func (c cgroup) bounded() bool {
 // cgroupOf is the folder of the cgroup of a process: in the hierarchy of v1 that has the controller, or in that of v2 where controller is "". It is ""
 // where there is no such hierarchy, or it is not mounted here.
 func cgroupOf(pid int, controller string) (cgroup, error) {
-	groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	groups, mounts, err := cgroupTables(pid)
 	if err != nil {
-		return "", fmt.Errorf("find the cgroup of process %d: %w", pid, err)
+		return "", err
 	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	return lookUpCgroup(groups, mounts, controller), nil
+}
+
+// cgroupTables are the cgroups of a process (cgroups(7)), and what is mounted here.
+func cgroupTables(pid int) (groups, mountinfo string, err error) {
+	g, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if err != nil {
-		return "", fmt.Errorf("find the cgroup of process %d: %w", pid, err)
+		return "", "", fmt.Errorf("find the cgroup of process %d: %w", pid, err)
 	}
-	for line := range strings.Lines(string(groups)) {
+	m, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", "", fmt.Errorf("find the cgroup of process %d: %w", pid, err)
+	}
+	return string(g), string(m), nil
+}
+
+// lookUpCgroup finds in these tables what cgroupOf tells.
+func lookUpCgroup(groups, mountinfo, controller string) cgroup {
+	for line := range strings.Lines(groups) {
 		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
 		if len(fields) == 3 && slices.Contains(strings.Split(fields[1], ","), controller) {
-			return findCgroup(fields[2], string(mounts), controller), nil
+			return findCgroup(fields[2], mountinfo, controller)
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // findCgroup finds the folder of the cgroup path of a hierarchy, named as in cgroupOf, in a mountinfo table (proc_pid_mountinfo(5)).
@@ -100,7 +114,7 @@ func findCgroup(path, mountinfo, controller string) cgroup {
 			continue
 		}
 		root, point := unescape.Replace(fields[3]), unescape.Replace(fields[4])
-		if rest, ok := strings.CutPrefix(path, strings.TrimSuffix(root, "/")); ok {
+		if rest, ok := strings.CutPrefix(path, strings.TrimSuffix(root, "/")); ok && (rest == "" || rest[0] == '/') {
 			return cgroup(filepath.Join(point, rest))
 		}
 	}

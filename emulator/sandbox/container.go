@@ -67,6 +67,7 @@ type Container struct {
 
 	mu        sync.Mutex
 	closed    bool
+	ended     chan struct{} // closed when Close has ended
 	world     *world
 	opening   chan struct{} // closed when the attempt to open the world that is under way has ended
 	instances map[*contained]struct{}
@@ -87,7 +88,7 @@ func NewContainer(o ContainerOptions) *Container {
 	if o.Patience == 0 {
 		o.Patience = time.Minute
 	}
-	c := &Container{options: o, tmpEvery: tmpEvery, answerWithin: arriveWithin, instances: map[*contained]struct{}{}}
+	c := &Container{options: o, tmpEvery: tmpEvery, answerWithin: arriveWithin, ended: make(chan struct{}), instances: map[*contained]struct{}{}}
 	c.work, c.giveUp = context.WithCancelCause(context.Background())
 	c.buffers.New = func() any { b := make([]byte, readSize); return &b }
 	c.engines.connect = o.Connect
@@ -216,19 +217,20 @@ func (c *Container) Retain(functions []string) {
 	}
 }
 
-// Close ends the environments that are left, removes their containers, folders and volumes, and returns when nothing is left. It is idempotent; Start
-// fails from then on. An engine that is gone is not waited for: the next emulator removes what stays.
+// Close ends the environments that are left, removes their containers, folders and volumes, and returns when nothing is left. It is idempotent, and
+// another call waits for the first; Start fails from then on. An engine that is gone is not waited for: the next emulator removes what stays.
 func (c *Container) Close(ctx context.Context) error {
 	c.mu.Lock()
 	already := c.closed
 	c.closed = true
 	c.mu.Unlock()
+	if already {
+		return ending(ctx, c.ended)
+	}
+	defer close(c.ended)
 	c.giveUp(errContainersClosed)
 	c.starting.Wait()
 	c.spares.close()
-	if already {
-		return nil
-	}
 	errs := []error{c.stopAll(ctx)}
 	c.tidying.Wait()
 	c.mu.Lock()

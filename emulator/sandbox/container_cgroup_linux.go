@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -23,57 +24,19 @@ func findContainerCgroup(pid int) containerCgroup {
 	if pid == 0 {
 		return containerCgroup{}
 	}
-	paths, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-	if err != nil {
-		return containerCgroup{}
-	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	groups, mounts, err := cgroupTables(pid)
 	if err != nil {
 		return containerCgroup{}
 	}
 	c := containerCgroup{init: pid}
-	for line := range strings.Lines(string(paths)) {
-		// 4:cpu,cpuacct:/docker/<id> of v1, 0::/system.slice/docker-<id>.scope of v2
-		_, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
-		controllers, path, _ := strings.Cut(rest, ":")
-		dir := cgroupDir(string(mounts), controllers, path)
-		if dir == "" {
-			continue
-		}
-		if hasController(controllers, "cpu") || controllers == "" && exists(filepath.Join(dir, "cpu.max")) {
-			c.cpu, c.v2 = dir, controllers == ""
-		}
-		if c.procs == "" || hasController(controllers, "memory") {
-			c.procs = dir
+	unified := string(lookUpCgroup(groups, mounts, ""))
+	if c.cpu = string(lookUpCgroup(groups, mounts, cpuController)); c.cpu == "" && unified != "" {
+		if _, err := os.Stat(filepath.Join(unified, "cpu.max")); err == nil {
+			c.cpu, c.v2 = unified, true
 		}
 	}
+	c.procs = cmp.Or(string(lookUpCgroup(groups, mounts, "memory")), unified, c.cpu)
 	return c
-}
-
-// cgroupDir is the folder of a cgroup in this machine's file system: v1 by its controllers, v2 by "".
-func cgroupDir(mounts, controllers, path string) string {
-	for line := range strings.Lines(mounts) {
-		// 41 31 0:38 <root> <mount point> <options> … - <type> <source> <super options>
-		fields, super, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " - ")
-		f, s := strings.Fields(fields), strings.Fields(super)
-		if !ok || len(f) < 5 || len(s) < 3 {
-			continue
-		}
-		v2 := s[0] == "cgroup2" && controllers == ""
-		v1 := s[0] == "cgroup" && controllers != "" && strings.HasSuffix(","+s[2], ","+controllers)
-		rest, below := strings.CutPrefix(path, strings.TrimSuffix(f[3], "/"))
-		if (v1 || v2) && below {
-			return filepath.Join(f[4], rest)
-		}
-	}
-	return ""
-}
-
-func hasController(list, name string) bool { return strings.Contains(","+list+",", ","+name+",") }
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // limitCPU sets the quota per period, both in microseconds; -1 is none.

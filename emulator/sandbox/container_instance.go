@@ -137,12 +137,7 @@ func (in *contained) Reset(ctx context.Context) (lambda.Instance, error) {
 // Stop ends the environment: SIGTERM to the runtime's group, the grace, SIGKILL to everything. It returns when no process is left.
 func (in *contained) Stop(ctx context.Context, grace time.Duration) error {
 	if !in.used.CompareAndSwap(false, true) {
-		select {
-		case <-in.ended:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+		return ending(ctx, in.ended)
 	}
 	in.toBury()
 	defer close(in.ended)

@@ -108,12 +108,7 @@ func (in *instance) Reset(ctx context.Context) (lambda.Instance, error) {
 // Stop ends the environment: SIGTERM to the group, the grace, SIGKILL to everything. It returns when nothing is left.
 func (in *instance) Stop(ctx context.Context, grace time.Duration) error {
 	if !in.used.CompareAndSwap(false, true) {
-		select {
-		case <-in.ended:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+		return ending(ctx, in.ended)
 	}
 	defer close(in.ended)
 	defer in.p.forget(in)

@@ -24,7 +24,7 @@ type peak struct {
 const sampleEvery = 500 * time.Millisecond
 
 // PeakMemory is the sum of the peak resident memory of the environment's processes, the highest that any call saw. Pages that processes share
-// count in each. Without a cgroup only the runtime's own process is looked at. It reads /proc at most ten times a second.
+// count in each. Without a cgroup only the runtime's own process is looked at. It reads /proc at most twice a second.
 func (in *instance) PeakMemory() int64 {
 	in.peak.mu.Lock()
 	defer in.peak.mu.Unlock()

@@ -50,6 +50,7 @@ type Process struct {
 
 	mu        sync.Mutex
 	closed    bool
+	ended     chan struct{} // closed when Close has ended
 	starting  sync.WaitGroup
 	instances map[*instance]struct{}
 
@@ -64,7 +65,7 @@ func NewProcess(o ProcessOptions) *Process {
 	if o.TempDir == "" {
 		o.TempDir = os.TempDir()
 	}
-	p := &Process{options: o, instances: map[*instance]struct{}{}}
+	p := &Process{options: o, instances: map[*instance]struct{}{}, ended: make(chan struct{})}
 	p.buffers.New = func() any { b := make([]byte, readSize); return &b }
 	p.open = sync.OnceValue(p.openOnce)
 	p.clients = sync.OnceValues(func() (string, error) {
@@ -190,18 +191,32 @@ func (p *Process) Limits() []string {
 	return slices.Clone(p.host.limits)
 }
 
-// Close kills the environments that are left, removes their folders, and ends the spawner and the watchdog. It is idempotent; Start fails from
-// then on.
+// Close kills the environments that are left, removes their folders, and ends the spawner and the watchdog. It is idempotent, and another
+// call waits for the first; Start fails from then on.
 func (p *Process) Close(ctx context.Context) error {
 	p.mu.Lock()
 	already := p.closed
 	p.closed = true
 	p.mu.Unlock()
+	if already {
+		return ending(ctx, p.ended)
+	}
+	defer close(p.ended)
 	p.starting.Wait()
-	if already || p.host == nil {
+	if p.host == nil {
 		return nil
 	}
 	return errors.Join(p.stopAll(ctx), p.slots.close(), p.host.close(), p.session.close())
+}
+
+// ending waits for the end of what another call does.
+func ending(ctx context.Context, ended <-chan struct{}) error {
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 func (p *Process) stopAll(ctx context.Context) error {

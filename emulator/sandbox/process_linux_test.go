@@ -274,6 +274,7 @@ func TestFindCgroup(t *testing.T) {
 		{"/", table, "", "/sys/fs/cgroup/uni fied"},
 		{"/user.slice/x.scope", table, "", "/sys/fs/cgroup/uni fied/user.slice/x.scope"},
 		{"/docker/abc/x", "41 31 0:38 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n", "", "/sys/fs/cgroup/x"},
+		{"/docker/abcdef", "41 31 0:38 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n", "", ""},
 		{"/other", "41 31 0:38 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n", "", ""},
 		{"/", "30 1 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n", "", ""},
 		{"/x", table, "cpu", "/sys/fs/cgroup/cpu,cpuacct/x"},
