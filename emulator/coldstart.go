@@ -11,7 +11,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 
 	"example.com/emulate/emulator/config"
 	"example.com/emulate/emulator/fleet"
@@ -79,22 +81,39 @@ func languageOf(path string) string {
 	return ""
 }
 
-// packageSize is the compressed size of a function's code and layers in MB: a deployment package's own, or what packing the folders would give.
+// packageSize is the compressed size of a function's code and layers in MB.
 func packageSize(code lambda.Code) (float64, error) {
-	var packed counter
-	if code.Size > 0 {
-		packed = counter(code.Size)
-	} else if err := pack(&packed, code.Dir); err != nil {
-		return 0, err
+	size, err := codeSize(code)
+	packed := counter(size)
+	for i := 0; i < len(code.Layers) && err == nil; i++ {
+		err = pack(&packed, code.Layers[i])
 	}
-	for _, list := range [][]string{code.Layers, code.NodePath, code.PythonPath} {
-		for _, dir := range list {
-			if err := pack(&packed, dir); err != nil {
-				return 0, err
-			}
+	return float64(packed) / 1e6, err
+}
+
+// codeSize is the compressed size of a function's code in bytes: its deployment package's own, or what packing the folders would give.
+func codeSize(code lambda.Code) (int64, error) {
+	if code.Size > 0 {
+		return code.Size, nil
+	}
+	var packed counter
+	for _, dir := range slices.Concat([]string{code.Dir}, code.NodePath, code.PythonPath) {
+		if err := pack(&packed, dir); err != nil {
+			return 0, err
 		}
 	}
-	return float64(packed) / 1e6, nil
+	return int64(packed), nil
+}
+
+// measure makes a lambda.Code's Measure. Most users never ask for a size, and a big folder takes seconds: it is found out when one asks, and once.
+func measure(code lambda.Code) func() int64 {
+	return sync.OnceValue(func() int64 {
+		size, err := codeSize(code)
+		if err != nil { // the folder is being built anew
+			return 0
+		}
+		return size
+	})
 }
 
 type counter int64

@@ -250,6 +250,7 @@ func (e *Emulator) artifact(f *config.Function) (lambda.Code, []string, error) {
 		e.diagnoseOnce(e.firstOf(d, f))
 	}
 	code, inputs, err := e.compile(f)
+	code.Measure = measure(code)
 	if err == nil && e.run.choice(f).container {
 		err = e.run.container.Prepare(e.ctx, f, code)
 	}

@@ -111,6 +111,7 @@ func (e *Emulator) snapshot(_ context.Context, code lambda.Code) (lambda.Code, e
 		}
 		*list = copies
 	}
+	code.Measure = measure(code)
 	return code, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -125,5 +126,29 @@ func TestControlPlaneByCLI(t *testing.T) {
 	}
 	if list := get("Versions", with("list-versions-by-function")...).([]any); len(list) != 3 {
 		t.Errorf("versions: %v", list)
+	}
+}
+
+// A function of a folder has the size that its deployment package would have, and a version keeps its own while the folder changes.
+func TestCodeSizeOfAFolder(t *testing.T) {
+	dir := t.TempDir()
+	noise := make([]byte, 20000)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(noise) // never fails
+	write(t, dir, map[string]string{
+		"emulate.yaml": "functions:\n  f: { code: ./f, runtime: python3.13, handler: app.handler }\n",
+		"f/app.py":     tellsItself + "# " + strings.Repeat("a", 1<<20),
+		"f/data":       string(noise),
+	})
+	e := emulatortest.Start(t, dir)
+	size := func(operation string, more ...string) int {
+		return int(field(t, e.AWSURL, "CodeSize", append([]string{operation, "--function-name", "f"}, more...)...).(float64))
+	}
+	first := size("publish-version")
+	if first < len(noise) || first > 2*len(noise) {
+		t.Errorf("CodeSize %d of %d random bytes and a MB that packs well", first, len(noise))
+	}
+	write(t, dir, map[string]string{"f/more": string(noise)})
+	if n := size("get-function-configuration", "--qualifier", "1"); n != first {
+		t.Errorf("CodeSize of version 1 is %d after an edit, was %d", n, first)
 	}
 }

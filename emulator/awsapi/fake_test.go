@@ -118,7 +118,7 @@ func description(name string) lambda.Description {
 		Function: &config.Function{LogicalID: name, Name: name, Runtime: "python3.12", Handler: "handler.handler", PackageType: "Zip",
 			Architecture: "x86_64", MemoryMB: 128, Timeout: 3 * time.Second, EphemeralStorageMB: 512, Tracing: "PassThrough",
 			Code: config.Code{Dir: "/src/f"}, Logging: config.Logging{Format: "Text"}},
-		ARN: testARN + name, UnqualifiedARN: testARN + name, Version: "$LATEST", CodeSHA256: "aGVsbG8=", CodeSize: 276,
+		ARN: testARN + name, UnqualifiedARN: testARN + name, Version: "$LATEST", CodeSHA256: "aGVsbG8=", CodeSize: func() int64 { return 276 },
 		LastModified: time.Date(2025, 11, 25, 2, 26, 54, 0, time.UTC), RevisionID: testID, State: "Active", LastUpdateStatus: "Successful",
 	}
 }

@@ -249,12 +249,15 @@ func configuration(d lambda.Description) functionConfiguration {
 	arn := splitARN(d.UnqualifiedARN)
 	c := functionConfiguration{
 		FunctionName: f.Name, FunctionArn: d.ARN, Role: "arn:" + arn.partition + ":iam::" + arn.account + ":role/emulate",
-		CodeSize: d.CodeSize, Description: f.Description, Timeout: int(f.Timeout.Seconds()), MemorySize: f.MemoryMB,
+		Description: f.Description, Timeout: int(f.Timeout.Seconds()), MemorySize: f.MemoryMB,
 		LastModified: d.LastModified.UTC().Format("2006-01-02T15:04:05.000-0700"), CodeSha256: d.CodeSHA256, Version: d.Version,
 		TracingConfig: tracingConfig{cmp.Or(f.Tracing, "PassThrough")}, RevisionId: d.RevisionID,
 		PackageType: cmp.Or(f.PackageType, "Zip"), Architectures: []string{cmp.Or(f.Architecture, "x86_64")},
 		EphemeralStorage: ephemeralStorage{cmp.Or(f.EphemeralStorageMB, 512)}, SnapStart: snapStart{"None", "Off"},
 		LoggingConfig: logging(f),
+	}
+	if d.CodeSize != nil {
+		c.CodeSize = d.CodeSize()
 	}
 	if f.Environment != nil { // an empty one was asked for
 		c.Environment = &environment{f.Environment}

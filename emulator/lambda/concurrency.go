@@ -336,20 +336,30 @@ func (s *Service) provisionByFile(f *Function, cfg *config.Function) []action {
 	return s.allocate(f, p)
 }
 
-// Account tells the account's limits and use.
+// Account tells the account's limits and use. It may take its time: see Code.Measure.
 func (s *Service) Account() Account {
+	a, codes := s.accountOf()
+	for _, c := range codes {
+		a.TotalCodeSize += c.size()
+	}
+	return a
+}
+
+// accountOf is Account but for the size of the code, which is all of what it returns.
+func (s *Service) accountOf() (Account, []Code) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.fleet.Account()
 	a := Account{ConcurrentExecutions: int(n.Concurrency), UnreservedConcurrentExecutions: int(n.Unreserved), FunctionCount: len(s.functions)}
+	var codes []Code
 	for _, f := range s.functions {
 		for _, v := range f.versions {
 			if !v.gone {
-				a.TotalCodeSize += v.code.Size
+				codes = append(codes, v.code)
 			}
 		}
 	}
-	return a
+	return a, codes
 }
 
 // Cold takes warm on-demand environments away, so that requests meet cold starts again: n of them, those used longest ago first, or all where n is

@@ -32,7 +32,7 @@ func (s *Service) describeLocked(f *Function, qualifier string, pool fleet.Pool)
 	v := f.versions[pool]
 	d := Description{
 		Function: v.cfg, ARN: s.arn(f.cfg.Name, qualifier), UnqualifiedARN: s.arn(f.cfg.Name, ""), Version: versionName(pool),
-		CodeSHA256: v.code.sha256(), CodeSize: v.code.Size, CodeDir: v.code.Dir, LastModified: v.modified, RevisionID: v.revision,
+		CodeSHA256: v.code.sha256(), CodeSize: v.code.size, CodeDir: v.code.Dir, LastModified: v.modified, RevisionID: v.revision,
 		Reserved: f.reservation(), State: "Active", LastUpdateStatus: "Successful",
 	}
 	if !f.followsFile(pool) {

@@ -88,13 +88,23 @@ type Code struct {
 	Layers []string
 	// Image is the reference or id of an image that was built for a function of PackageType Image; "" where the function names one that exists.
 	Image string
-	// Digest changes whenever the code does; Size is the code's size in bytes, where known.
+	// Digest changes whenever the code does; Size is that of its deployment package in bytes, where there was one.
 	Digest string
 	Size   int64
+	// Measure tells what Size would be where there was no package, and may take its time; it is asked only when somebody wants to know. nil is 0.
+	Measure func() int64
 	// SHA256 is the base64 of a deployment package's hash, "" where there was none: then one is made of the digest.
 	SHA256 string
 	// ColdStart is what AWS's cold starts of it take, nil where they are to take what they take here.
 	ColdStart *ColdStart
+}
+
+// size is the CodeSize. Service.mu is not held.
+func (c Code) size() int64 {
+	if c.Size > 0 || c.Measure == nil {
+		return c.Size
+	}
+	return c.Measure()
 }
 
 // sha256 is the code's CodeSha256.
@@ -206,9 +216,8 @@ type Description struct {
 	ARN, UnqualifiedARN string
 	// Version is "$LATEST" or the number.
 	Version string
-	// CodeSHA256 is base64, CodeSize in bytes, CodeDir the folder that runs.
+	// CodeSHA256 is base64, CodeDir the folder that runs.
 	CodeSHA256   string
-	CodeSize     int64
 	CodeDir      string
 	LastModified time.Time
 	RevisionID   string
@@ -218,6 +227,8 @@ type Description struct {
 	State, LastUpdateStatus string
 	// StateReason and LastUpdateStatusReason hold the compiler's words where a build failed.
 	LastUpdateStatusReason string
+	// CodeSize is the size of the deployment package in bytes, or of what one of the code would be; finding out may take its time. nil is 0.
+	CodeSize func() int64
 }
 
 // Account is what GetAccountSettings tells.

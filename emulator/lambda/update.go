@@ -29,7 +29,7 @@ type update struct {
 
 // describe shows what $LATEST is about to become.
 func (u *update) describe(d *Description) {
-	d.Function, d.CodeSHA256, d.CodeSize, d.LastUpdateStatus = u.cfg, u.code.sha256(), u.code.Size, "InProgress"
+	d.Function, d.CodeSHA256, d.CodeSize, d.LastUpdateStatus = u.cfg, u.code.sha256(), u.code.size, "InProgress"
 }
 
 // CodeUpdate is what UpdateFunctionCode is asked for.

@@ -380,3 +380,28 @@ func TestDeleteVersionOfAutoPublishAlias(t *testing.T) {
 		}
 	})
 }
+
+// The size of code that came in no package is found out when somebody asks, and not before.
+func TestCodeSizeIsMeasuredWhenAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{}, tellsItself)
+		asked := 0
+		cfg := w.fn("f", nil)
+		w.s.SetCode(cfg, Code{Digest: "2", Measure: func() int64 {
+			asked++
+			return 100
+		}})
+		w.publish(t, "f")
+		w.ask(t, "f", "1")
+		if err := w.s.Enqueue(&Invocation{Function: "f", Payload: []byte("{}")}); err != nil {
+			t.Fatal(err)
+		}
+		d, err := w.s.Describe("f", "1")
+		if err != nil || asked != 0 {
+			t.Errorf("measured %d times before anybody asked, %v", asked, err)
+		}
+		if n, total := d.CodeSize(), w.s.Account().TotalCodeSize; n != 100 || total != 200 {
+			t.Errorf("CodeSize %d, TotalCodeSize %d", n, total)
+		}
+	})
+}
