@@ -97,24 +97,19 @@ func (b *burstFlags) run(cmd *cobra.Command, s streams, f *projectFlags, target 
 		runs, err = job.private(cmd, s, f, axes)
 	} else {
 		var report *burst.Report
-		report, err = job.against(cmd.Context(), burst.NewServe(b.endpoint), job.send)
-		runs = []burst.Compared{{Report: report}}
+		if report, err = job.against(cmd.Context(), burst.NewServe(b.endpoint), job.send); report != nil {
+			runs = []burst.Compared{{Report: report}}
+		}
 	}
 	job.told.end()
-	if len(runs) == 0 || runs[0].Report == nil {
-		if err == nil {
-			err = usagef("AWS refuses every combination of --compare")
-		}
-		return err
+	if len(runs) == 0 && err == nil {
+		return usagef("AWS refuses every combination of --compare")
 	}
 	var interrupted *interruptedError
-	if errors.As(err, &interrupted) {
-		return errors.Join(tellRuns(s, runs, b.report, claims), &codeError{code: exitFailed})
+	if len(runs) > 0 && errors.As(err, &interrupted) {
+		err = &codeError{code: exitFailed} // the user knows
 	}
-	if err != nil {
-		return err
-	}
-	return tellRuns(s, runs, b.report, claims)
+	return endRuns(s, runs, b.report, claims, err)
 }
 
 // burstJob is one load, sent once or for every setting of a sweep.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -71,6 +72,21 @@ func tellRuns(s streams, runs []burst.Compared, f reportFlags, claims []burst.As
 		return &codeError{code: exitFailed}
 	}
 	return nil
+}
+
+// endRuns tells the runs that there are, and ends with what ended them early, if anything did.
+func endRuns(s streams, runs []burst.Compared, f reportFlags, claims []burst.Assertion, err error) error {
+	if len(runs) == 0 {
+		return err
+	}
+	told := tellRuns(s, runs, f, claims)
+	switch {
+	case err == nil:
+		return told
+	case told == nil || told.Error() == "": // it was told
+		return err
+	}
+	return errors.Join(err, told)
 }
 
 func settingsOf(settings []burst.Setting) string {

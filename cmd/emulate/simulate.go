@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -66,19 +68,64 @@ func (f *simulateFlags) run(ctx context.Context, s streams, path string, seeded 
 	if scenario.Seed == 0 && !seeded {
 		scenario.Seed = rand.Uint64N(1 << 32)
 	}
-	var runs []burst.Compared
-	for _, settings := range burst.Combinations(axes) {
+	points, err := f.points(s, scenario, burst.Combinations(axes))
+	if err != nil {
+		return usagef("%w", err)
+	}
+	return f.simulate(ctx, s, points, claims)
+}
+
+// simulatePoint is one combination of a sweep's settings.
+type simulatePoint struct {
+	settings []burst.Setting
+	scenario *simulate.Scenario
+}
+
+// points are the combinations that can be simulated. One that cannot, though each of its settings can with others or by itself, is left out; any
+// other is an error.
+func (f *simulateFlags) points(s streams, scenario *simulate.Scenario, combinations [][]burst.Setting) (points []simulatePoint, err error) {
+	refused := make([]error, len(combinations))
+	sound := map[burst.Setting]bool{}
+	for i, settings := range combinations {
 		one, err := scenario.Apply(settings)
 		if err != nil {
-			return usagef("%w", err)
+			refused[i] = err
+			continue
 		}
-		report, err := one.Run(ctx)
-		if err != nil {
-			return err
+		points = append(points, simulatePoint{settings, one})
+		for _, set := range settings {
+			sound[set] = true
 		}
-		runs = append(runs, burst.Compared{Settings: settings, Report: report})
 	}
-	return tellRuns(s, runs, f.report, claims)
+	wrong := func(set burst.Setting) bool {
+		_, err := scenario.Apply([]burst.Setting{set})
+		return err != nil && !sound[set]
+	}
+	var leftOut strings.Builder
+	for i, settings := range combinations {
+		switch {
+		case refused[i] == nil:
+		case len(points) == 0, slices.ContainsFunc(settings, wrong):
+			return nil, refused[i]
+		default:
+			fmt.Fprintf(&leftOut, "%s: left out: %v\n", strings.TrimSpace(settingsOf(settings)), refused[i])
+		}
+	}
+	fmt.Fprint(s.err, leftOut.String())
+	return points, nil
+}
+
+// simulate runs the points and tells of them; where one ends early, of those before it.
+func (f *simulateFlags) simulate(ctx context.Context, s streams, points []simulatePoint, claims []burst.Assertion) error {
+	var runs []burst.Compared
+	for _, p := range points {
+		report, err := p.scenario.Run(ctx)
+		if err != nil {
+			return endRuns(s, runs, f.report, claims, err)
+		}
+		runs = append(runs, burst.Compared{Settings: p.settings, Report: report})
+	}
+	return endRuns(s, runs, f.report, claims, nil)
 }
 
 // readScenario reads a file of emulate simulate; files that it names are found beside it.
