@@ -48,33 +48,42 @@ func (p *process) burst(n int, query string) (answers map[int]int, took time.Dur
 	return answers, time.Since(began)
 }
 
-// 100 requests at once to a handler that sleeps 200 ms are 100 cold environments, and all are answered in 1.5 s; 1,000 to one that sleeps a second
-// are 1,000. A machine that is doing other things as well gets another try for the time, never for the numbers.
+// Requests at once are as many cold environments, 100 and 1,000. The handler sleeps until long after the last one is there.
 func TestBursts(t *testing.T) {
-	for _, c := range []struct {
-		n, sleepMS int
-		within     time.Duration
-	}{{100, 200, 1500 * time.Millisecond}, {1000, 1000, time.Minute}} {
-		t.Run(fmt.Sprint(c.n), func(t *testing.T) {
-			best := time.Hour
-			for try := 0; try < 5 && best > c.within; try++ {
-				p := serveProbe(t)
-				p.awaitBuilt()
-				answers, took := p.burst(c.n, fmt.Sprintf("sleepMs=%d", c.sleepMS))
-				if answers[http.StatusOK] != c.n {
-					t.Fatalf("answers %v, want %d of 200", answers, c.n)
-				}
-				if st := p.stats(); st.Environments != c.n || st.ColdStarts != c.n {
-					t.Fatalf("%+v, want %d environments and cold starts", st, c.n)
-				}
-				best = min(best, took)
-				_ = p.cmd.Process.Kill()
-				p.end()
+	for _, n := range []int{100, 1000} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			p := serveProbe(t)
+			p.awaitBuilt()
+			answers, took := p.burst(n, "sleepMs=10000")
+			if answers[http.StatusOK] != n {
+				t.Errorf("answers %v, want %d of 200", answers, n)
 			}
-			if best > c.within {
-				t.Errorf("took %v, want %v at most", best, c.within)
+			if st := p.stats(); st.Environments != n || st.ColdStarts != n {
+				t.Errorf("%+v, want %d environments and cold starts", st, n)
 			}
-			t.Logf("%d requests in %v", c.n, best.Round(time.Millisecond))
+			t.Logf("%d requests in %v", n, took.Round(time.Millisecond))
 		})
 	}
+}
+
+// 100 requests at once to a handler that sleeps 200 ms are answered in 1.5 s, the cold starts included. A machine that is doing other things as well
+// gets another try.
+func TestBurstIsQuick(t *testing.T) {
+	const n, within = 100, 1500 * time.Millisecond
+	best := time.Hour
+	for try := 0; try < 5 && best > within; try++ {
+		p := serveProbe(t)
+		p.awaitBuilt()
+		answers, took := p.burst(n, "sleepMs=200")
+		if answers[http.StatusOK] != n {
+			t.Fatalf("answers %v, want %d of 200", answers, n)
+		}
+		best = min(best, took)
+		_ = p.cmd.Process.Kill()
+		p.end()
+	}
+	if best > within {
+		t.Errorf("took %v, want %v at most", best, within)
+	}
+	t.Logf("%d requests in %v", n, best.Round(time.Millisecond))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,6 +35,7 @@ func handlerMain() {
 		}
 		if do := o.Query["do"]; do != "" {
 			o.Do = do
+			o.MS, _ = strconv.Atoi(o.Query["ms"]) // only a sleep has it
 		}
 		answer, err := o.carryOut(raw)
 		if o.HTTPMethod == "" || err != nil {

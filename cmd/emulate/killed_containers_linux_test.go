@@ -136,7 +136,7 @@ func killedUnderLoad(t *testing.T, dir, temp string, log *output, l *load) time.
 		})
 	}
 	const environments = 5
-	for end := time.Now().Add(20 * time.Second); ; <-time.After(pause) {
+	for end := time.Now().Add(limit); ; <-time.After(pause) {
 		st := p.stats()
 		if st.Idle >= 2 && st.Busy >= 2 && st.Invocations > 40 {
 			break
@@ -157,7 +157,7 @@ func killedUnderLoad(t *testing.T, dir, temp string, log *output, l *load) time.
 	go func() { all.Wait(); close(ended) }()
 	select {
 	case <-ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(limit):
 		t.Fatal("a request hangs")
 	}
 	for {
@@ -166,7 +166,7 @@ func killedUnderLoad(t *testing.T, dir, temp string, log *output, l *load) time.
 		if len(left) == 0 {
 			return took
 		}
-		if took > 20*time.Second {
+		if took > limit {
 			t.Fatalf("of the emulator's containers %v are left", left)
 		}
 		<-time.After(pause)

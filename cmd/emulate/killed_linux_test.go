@@ -91,7 +91,7 @@ func killed(t *testing.T, do func(*process)) time.Duration {
 			}
 			return took
 		}
-		if took > 10*time.Second {
+		if took > limit {
 			t.Fatalf("of the emulator's processes %v are left", pids)
 		}
 		<-time.After(pause)

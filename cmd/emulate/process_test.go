@@ -59,7 +59,7 @@ func (o *output) String() string {
 // await waits until a text is there.
 func (o *output) await(t *testing.T, text string) {
 	t.Helper()
-	for timeout := time.After(20 * time.Second); ; {
+	for timeout := time.After(limit); ; {
 		o.mu.Lock()
 		there := strings.Contains(o.text.String(), text)
 		if o.more == nil {
@@ -180,7 +180,7 @@ func (p *process) end() int {
 			p.t.Fatal(err)
 		}
 		return 0
-	case <-time.After(20 * time.Second):
+	case <-time.After(limit):
 		p.t.Fatal("the process does not end")
 		return 0
 	}
@@ -209,7 +209,7 @@ const pause = 5 * time.Millisecond
 // awaitBusy waits until the invocation with this number runs; the one before may look busy for a moment after its answer.
 func (p *process) awaitBusy(invocation int) {
 	p.t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); <-time.After(pause) {
+	for end := time.Now().Add(limit); time.Now().Before(end); <-time.After(pause) {
 		if st := p.stats(); st.Busy == 1 && st.Starting == 0 && st.Invocations >= invocation {
 			return
 		}
@@ -222,19 +222,20 @@ func TestInterrupts(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		signals []syscall.Signal
+		sleepMS int // of the invocation in flight; it outlasts the signals
 		code    int
 		answer  bool
 	}{
-		{"SIGINT", []syscall.Signal{syscall.SIGINT}, 0, true},
-		{"SIGTERM", []syscall.Signal{syscall.SIGTERM}, 0, true},
-		{"twice", []syscall.Signal{syscall.SIGINT, syscall.SIGINT}, 130, false},
+		{"SIGINT", []syscall.Signal{syscall.SIGINT}, 3000, 0, true},
+		{"SIGTERM", []syscall.Signal{syscall.SIGTERM}, 3000, 0, true},
+		{"twice", []syscall.Signal{syscall.SIGINT, syscall.SIGINT}, 15000, 130, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := serveProbe(t)
 			p.state(`{}`)
 			answered := make(chan error, 1)
 			go func() {
-				body, err := p.invoke(`{"sleepMs":3000}`)
+				body, err := p.invoke(fmt.Sprintf(`{"sleepMs":%d}`, c.sleepMS))
 				if err == nil && !strings.Contains(body, `"statusCode":200`) {
 					err = errors.New(body)
 				}
@@ -283,7 +284,7 @@ func TestReadyLineIsQuick(t *testing.T) {
 // awaitBuilt waits until the probe is built.
 func (p *process) awaitBuilt() {
 	p.t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); <-time.After(pause) {
+	for end := time.Now().Add(limit); time.Now().Before(end); <-time.After(pause) {
 		resp, err := http.Get(p.aws + "/2015-03-31/functions/probe/configuration")
 		if err != nil {
 			p.t.Fatal(err)
