@@ -20,6 +20,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// patience is how long what has to come is waited for. It ends a test that hangs, also on a machine that is busy, and is no measure of speed.
+const patience = 2 * time.Minute
+
 // counter is the Host that remembers what it ran; a tool in missing is not there.
 type counter struct {
 	mu      sync.Mutex
@@ -140,8 +143,9 @@ func (f *fixture) fresh(fn *config.Function, want *Artifact) {
 	f.Helper()
 	for range 2 {
 		f.runner.take()
+		const most = 10 * time.Millisecond
 		best := time.Hour
-		for range 5 {
+		for try := 0; try < 5 || try < 40 && best > most; try++ { // on a machine that does other things as well one of many is not held up
 			start := time.Now()
 			got := f.build(fn)
 			best = min(best, time.Since(start))
@@ -152,7 +156,7 @@ func (f *fixture) fresh(fn *config.Function, want *Artifact) {
 		if ran := f.runner.take(); len(ran) > 0 {
 			f.Errorf("unchanged source ran %v", ran)
 		}
-		if best > 10*time.Millisecond {
+		if best > most {
 			f.Errorf("unchanged source took %v", best)
 		}
 		f.builder = f.newBuilder()
@@ -387,7 +391,7 @@ func TestCallsShareBuilds(t *testing.T) {
 // waitFor waits until another goroutine has come so far; it looks at what no channel tells.
 func waitFor(t *testing.T, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !cond(); {
+	for deadline := time.Now().Add(patience); !cond(); {
 		if time.Now().After(deadline) {
 			t.Fatal("waited in vain")
 		}
@@ -396,7 +400,7 @@ func waitFor(t *testing.T, cond func() bool) {
 }
 
 func TestCancel(t *testing.T) {
-	f := newFixture(t, "-- fn/Makefile --\nbuild-Fn:\n\tsleep 60\n\ttouch $(ARTIFACTS_DIR)/x\n")
+	f := newFixture(t, "-- fn/Makefile --\nbuild-Fn:\n\tsleep 1000\n\ttouch $(ARTIFACTS_DIR)/x\n")
 	fn := f.fn("provided.al2023", "x", "fn")
 	fn.Code.BuildMethod, fn.Code.MakeTarget = "makefile", "build-Fn"
 	entered := make(chan struct{}, 2)
@@ -410,15 +414,13 @@ func TestCancel(t *testing.T) {
 	done := make(chan error)
 	go func() { _, err := f.builder.Build(context.Background(), fn); done <- err }()
 	<-entered
-	start := time.Now()
-	if err := f.builder.Close(context.Background()); err != nil {
+	ctx, giveUp := context.WithTimeout(context.Background(), 20*time.Second) // not for as long as the build would take
+	defer giveUp()
+	if err := f.builder.Close(ctx); err != nil {
 		t.Error(err)
 	}
 	if err := <-done; !errors.Is(err, errClosed) {
 		t.Errorf("err = %v", err)
-	}
-	if d := time.Since(start); d > 5*time.Second {
-		t.Errorf("Close took %v", d)
 	}
 	if _, err := f.builder.Build(context.Background(), fn); !errors.Is(err, errClosed) {
 		t.Errorf("after Close: %v", err)

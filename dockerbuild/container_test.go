@@ -29,7 +29,7 @@ func (f *fixture) boxedBuilder(change func(*Options)) *Builder {
 	}
 	b := New(o)
 	f.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := b.Close(ctx); err != nil {
 			f.Error(err)
