@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"time"
 
 	"example.com/emulate/emulator/config"
@@ -24,7 +25,9 @@ type update struct {
 	zip  []byte
 	// accepted is the function's LastModified, which what is made of the update keeps.
 	accepted time.Time
-	done     chan struct{}
+	// done is closed when it is made, or err says why it was not.
+	done chan struct{}
+	err  error
 }
 
 // describe shows what $LATEST is about to become.
@@ -72,6 +75,9 @@ func (s *Service) UpdateCode(ctx context.Context, name string, c CodeUpdate) (De
 	case <-u.done:
 	case <-ctx.Done():
 		return Description{}, context.Cause(ctx)
+	}
+	if u.err != nil {
+		return Description{}, buildError(u.err)
 	}
 	return s.Publish(ctx, name, Publication{})
 }
@@ -183,10 +189,11 @@ func (s *Service) carryOut(f *Function, u *update) {
 	}
 	s.mu.Lock()
 	if f.update != u {
+		u.err = errors.New("the function's files have changed meanwhile, and take the place of the update")
 		s.mu.Unlock()
 		return
 	}
-	f.update = nil
+	f.update, u.err = nil, err
 	now := f.versions[0]
 	var acts []action
 	if err != nil {

@@ -96,6 +96,8 @@ func TestUpdateCode(t *testing.T) {
 		if got := w.ask(t, "f", ""); got != "up $LATEST on-demand f" {
 			t.Errorf("after a failed update: %s", got)
 		}
+		_, err = update(CodeUpdate{Zip: zipped("bad"), Publish: true})
+		wantError(t, err, "500 ServiceException: no bootstrap")
 		if d, err := update(CodeUpdate{Zip: zipped("next"), Publish: true}); err != nil || d.Version != "1" || d.ARN != arnOfF+":1" {
 			t.Errorf("%+v %v", d, err)
 		}
