@@ -46,12 +46,9 @@ func (u Usage) Dollars(architecture string) float64 {
 // month in seconds, as AWS's price examples have it: 730 hours.
 const month = 730 * 3600
 
-// keeping is the price of a month of what was kept provisioned for some seconds.
-func (u Usage) keeping(architecture string, seconds float64) float64 {
-	if seconds <= 0 {
-		return 0
-	}
-	return Usage{Provisioned: u.Provisioned / seconds * month}.Dollars(architecture)
+// keeping is the price of a month in which so many GB are kept provisioned.
+func keeping(gb float64, architecture string) float64 {
+	return Usage{Provisioned: gb * month}.Dollars(architecture)
 }
 
 // Cost is an estimate of what a load costs on AWS.

@@ -42,6 +42,7 @@ type tally struct {
 	throttles, failures                         map[string]int64
 	warm, cold, duration, init, waited          Histogram
 	usage                                       Usage
+	keptGB                                      float64 // that Keep told
 	peakAll, peakBusy                           int32
 }
 
@@ -162,6 +163,10 @@ func (r *Recorder) Memory(at time.Duration, megabytes float64) { r.series.memory
 // Use adds what a function has to pay for.
 func (r *Recorder) Use(function int, u Usage) { r.functions[function].usage.Add(u) }
 
+// Keep tells how many GB a function keeps provisioned, for the price of a month. Where it is not called, they are what Use has been told of, over the
+// length of the load: that is right only of a usage that is not rounded up to whole stretches of time.
+func (r *Recorder) Keep(function int, gb float64) { r.functions[function].keptGB = gb }
+
 // Report makes the report of all that was recorded. The caller fills in Target, Source, Warmers and Notes.
 func (r *Recorder) Report() *Report {
 	out := &Report{Seed: r.o.Seed, Seconds: r.last.Seconds(), Series: r.series.report()}
@@ -174,7 +179,7 @@ func (r *Recorder) Report() *Report {
 		if i < len(r.o.Architectures) {
 			architecture = r.o.Architectures[i]
 		}
-		own := Cost{Dollars: t.usage.Dollars(architecture), KeepingPerMonth: t.usage.keeping(architecture, out.Seconds)}
+		own := Cost{Dollars: t.usage.Dollars(architecture), KeepingPerMonth: keeping(t.kept(out.Seconds), architecture)}
 		cost.Dollars += own.Dollars
 		cost.KeepingPerMonth += own.KeepingPerMonth
 		all.merge(t)
@@ -187,6 +192,14 @@ func (r *Recorder) Report() *Report {
 	out.Totals = all.totals(cost)
 	out.Points = r.points()
 	return out
+}
+
+// kept is how many GB are kept provisioned, of a load of so many seconds.
+func (t *tally) kept(seconds float64) float64 {
+	if t.keptGB > 0 || seconds <= 0 {
+		return t.keptGB
+	}
+	return t.usage.Provisioned / seconds
 }
 
 // fail counts a failure.

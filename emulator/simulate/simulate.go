@@ -476,8 +476,9 @@ func (s *simulation) billProvisioned() {
 	const unit = 5 * time.Minute
 	for i, f := range s.functions {
 		if f.Provisioned > 0 {
-			kept := (s.since() + unit - 1) / unit * unit
-			s.recorder.Use(i, burst.Usage{Provisioned: kept.Seconds() * float64(f.Provisioned) * f.gb})
+			kept, gb := (s.since()+unit-1)/unit*unit, float64(f.Provisioned)*f.gb
+			s.recorder.Use(i, burst.Usage{Provisioned: kept.Seconds() * gb})
+			s.recorder.Keep(i, gb)
 		}
 	}
 }

@@ -157,6 +157,29 @@ func TestProvisioned(t *testing.T) {
 	}
 }
 
+// A month of what is kept provisioned costs the same, however long the load is: its size, times the seconds of 730 hours, times the price.
+func TestKeepingForAMonth(t *testing.T) {
+	f := one(100 * time.Millisecond)
+	f.MemoryMB, f.Provisioned = 1024, 10
+	other := f
+	other.Name, other.Architecture, other.MemoryMB = "g", "arm64", 2048
+	for name, c := range map[string]struct {
+		traffic   Traffic
+		functions []Function
+		dollars   float64
+	}{
+		"at once":              {Traffic{To: toFirst, AtOnce: 10}, []Function{f}, 10 * 730 * 3600 * burst.PricePerProvisionedGBSecond},
+		"10 s":                 {Traffic{To: toFirst, Segments: steady(10, 10*time.Second)}, []Function{f}, 109.50},
+		"just over 5 min":      {Traffic{To: toFirst, Segments: steady(1, 301*time.Second)}, []Function{f}, 109.50},
+		"a function never met": {Traffic{To: toFirst, AtOnce: 1}, []Function{f, other}, 109.50 + 20*730*3600*burst.PricePerProvisionedARM},
+	} {
+		r := run(t, &Scenario{Functions: c.functions, Traffic: []Traffic{c.traffic}})
+		if math.Abs(r.Cost.KeepingPerMonth-c.dollars) > 0.005 {
+			t.Errorf("%s: $%.2f a month, want $%.2f", name, r.Cost.KeepingPerMonth, c.dollars)
+		}
+	}
+}
+
 // Memory slows what needs the CPU, in proportion, and nothing else.
 func TestMemory(t *testing.T) {
 	for _, c := range []struct {
