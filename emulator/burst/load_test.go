@@ -44,6 +44,29 @@ func TestShapes(t *testing.T) {
 	}
 }
 
+// A rate sends its number of times its length, whatever both are: the request on the end is not of it.
+func TestShapesAreExact(t *testing.T) {
+	for _, c := range []struct {
+		rate float64
+		d    time.Duration
+		want int
+	}{
+		{10, 10 * time.Second, 100}, {50, 10 * time.Minute, 30_000}, {0.1, time.Hour, 360}, {1.0 / 3600, 24 * time.Hour, 24}, {3, 3700 * time.Millisecond, 12},
+		{1.0 / 60, 3 * time.Minute, 3}, {0.7, 10 * time.Second, 7}, {4.35, 100 * time.Second, 435},
+	} {
+		for name, shape := range map[string]Shape{"rate": Rate(c.rate, c.d), "up": Ramp(0, 2*c.rate, c.d), "down": Ramp(2*c.rate, 0, c.d)} {
+			n, last := 0, time.Duration(0)
+			for at := range shape {
+				n++
+				last = at
+			}
+			if n != c.want || last >= c.d {
+				t.Errorf("%s %v for %v: %d requests until %v, want %d", name, c.rate, c.d, n, last, c.want)
+			}
+		}
+	}
+}
+
 // run sends a load and returns its samples by number.
 func run(t *testing.T, l Load) []Sample {
 	t.Helper()

@@ -26,26 +26,29 @@ func Rate(perSecond float64, d time.Duration) Shape { return Ramp(perSecond, per
 
 // Ramp goes evenly from one number of requests per second to another, over d.
 func Ramp(from, to float64, d time.Duration) Shape {
-	total := d.Seconds()
+	seconds := d.Seconds()
+	total := (from + to) / 2 * seconds
 	slope := 0.0
-	if total > 0 {
-		slope = (to - from) / total
+	if seconds > 0 {
+		slope = (to - from) / seconds
 	}
 	// By the time t, from*t + slope*t²/2 requests were sent; the nth is sent where that is n.
 	return func(yield func(time.Duration) bool) {
-		for n := 0.0; ; n++ {
-			t := math.Inf(1)
-			if slope == 0 {
-				t = n / from
-			} else if root := from*from + 2*slope*n; root >= 0 {
-				t = (math.Sqrt(root) - from) / slope
+		for n := 0.0; !Sent(n, total); n++ {
+			t := n / from
+			if slope != 0 {
+				t = (math.Sqrt(math.Max(0, from*from+2*slope*n)) - from) / slope
 			}
-			if !(t < total) || !yield(time.Duration(t*float64(time.Second))) {
+			if !yield(time.Duration(t * float64(time.Second))) {
 				return
 			}
 		}
 	}
 }
+
+// Sent says whether n requests are all of a stretch of time in which total are due, which is a rate times a time and so not exact: the request that
+// falls on its end belongs to what comes after it.
+func Sent(n, total float64) bool { return !(n < total-1e-9-1e-12*total) }
 
 // Spike is a steady rate with a peak in its middle that lasts a tenth of the time.
 func Spike(base, peak float64, d time.Duration) Shape {

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"time"
+
+	"example.com/emulate/emulator/burst"
 )
 
 // Arrival is one request: when it comes, for which of the scenario's functions, and how long the function takes, where that is known; a negative
@@ -130,9 +132,8 @@ type shaped struct {
 
 	left    int // AtOnce
 	segment int
-	at      float64 // seconds since the segment's start
 	start   time.Duration
-	owed    float64 // of the way to the next request, in requests
+	due     float64 // of the segment's requests, those before the next one
 }
 
 func newShaped(t Traffic, random *rand.Rand) *shaped {
@@ -140,9 +141,8 @@ func newShaped(t Traffic, random *rand.Rand) *shaped {
 	for _, share := range t.To {
 		s.total += share.Weight
 	}
-	s.owed = s.step()
-	if !t.Poisson {
-		s.owed = 0 // the first one comes at once
+	if t.Poisson {
+		s.due = s.step() // else the first one comes at once
 	}
 	return s
 }
@@ -165,19 +165,13 @@ func (s *shaped) Next() (Arrival, bool, error) {
 	for s.segment < len(s.t.Segments) {
 		seg := s.t.Segments[s.segment]
 		length := seg.For.Seconds()
-		slope := 0.0
-		if length > 0 {
-			slope = (seg.To - seg.From) / length
-		}
-		rate := seg.From + slope*s.at
-		if rest := (rate + seg.To) / 2 * (length - s.at); s.owed >= rest {
-			s.owed -= rest
-			s.segment, s.at, s.start = s.segment+1, 0, s.start+seg.For
+		if all := (seg.From + seg.To) / 2 * length; burst.Sent(s.due, all) {
+			s.due = math.Max(0, s.due-all)
+			s.segment, s.start = s.segment+1, s.start+seg.For
 			continue
 		}
-		s.at += solve(rate, slope, s.owed)
-		s.owed = s.step()
-		at := s.start + time.Duration(math.Min(s.at, length)*float64(time.Second))
+		at := s.start + time.Duration(math.Min(solve(seg.From, (seg.To-seg.From)/length, s.due), length)*float64(time.Second))
+		s.due += s.step()
 		return Arrival{At: at, Function: s.function(), Duration: -1}, true, nil
 	}
 	return Arrival{}, false, nil

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"example.com/emulate/emulator/burst"
 )
 
 func all(t testing.TB, s Source) (out []Arrival) {
@@ -65,6 +67,40 @@ func TestShapes(t *testing.T) {
 	}
 	if peak < 18_000 || peak > 21_600 {
 		t.Errorf("%d requests around the peak", peak)
+	}
+}
+
+// A simulated load is the one that a live burst sends, to the last request and within a microsecond.
+func TestShapesAreThoseOfABurst(t *testing.T) {
+	for name, c := range map[string]struct {
+		segments []Segment
+		live     burst.Shape
+	}{
+		"10/s for 10 s":     {steady(10, 10*time.Second), burst.Rate(10, 10*time.Second)},
+		"50/s for 10 min":   {steady(50, 10*time.Minute), burst.Rate(50, 10*time.Minute)},
+		"10/s for 30 min":   {steady(10, 30*time.Minute), burst.Rate(10, 30*time.Minute)},
+		"1/h for a day":     {steady(1.0/3600, 24*time.Hour), burst.Rate(1.0/3600, 24*time.Hour)},
+		"4.35/s for 100 s":  {steady(4.35, 100*time.Second), burst.Rate(4.35, 100*time.Second)},
+		"a ramp up":         {[]Segment{{time.Minute, 0, 10}}, burst.Ramp(0, 10, time.Minute)},
+		"a ramp down":       {[]Segment{{time.Minute, 30, 0}}, burst.Ramp(30, 0, time.Minute)},
+		"a spike":           {Spike(5, 50, 27*time.Second, 6*time.Second, time.Minute), burst.Spike(5, 50, time.Minute)},
+		"one of a fraction": {steady(3, 3700*time.Millisecond), burst.Rate(3, 3700*time.Millisecond)},
+	} {
+		var want []time.Duration
+		for at := range c.live {
+			want = append(want, at)
+		}
+		got := all(t, newShaped(Traffic{To: toFirst, Segments: c.segments}, nil))
+		if len(got) != len(want) {
+			t.Errorf("%s: %d requests, live %d", name, len(got), len(want))
+			continue
+		}
+		for i, a := range got {
+			if d := a.At - want[i]; d < -time.Microsecond || d > time.Microsecond {
+				t.Errorf("%s: request %d at %v, live at %v", name, i, a.At, want[i])
+				break
+			}
+		}
 	}
 }
 
