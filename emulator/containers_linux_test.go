@@ -221,13 +221,16 @@ func TestWhoRunsInContainers(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, r, err)
 		}
 	}
-	failed := w.await(0, "the build without an image", func(e telemetry.Event) bool { return e.Type == telemetry.TypeReloadFailed && e.Function == "beans" })
+	failed := w.await(0, "the build without an image", func(e telemetry.Event) bool {
+		d, ok := e.Record.(config.Diagnostic)
+		return ok && d.Code == "build-failed" && d.Object == "beans"
+	})
 	_, err := w.Invoke(t.Context(), "beans", []byte("{}"))
 	var refused *emulator.InvokeError
 	if !errors.As(err, &refused) || refused.Status != 500 || refused.Type != "ServiceException" {
 		t.Fatalf("beans: %v", err)
 	}
-	for _, text := range []string{failed.Record.(*telemetry.ReloadFailed).Error, refused.Message} {
+	for _, text := range []string{failed.Record.(config.Diagnostic).String(), refused.Message} {
 		if !strings.Contains(text, "localhost:1/java:21") || !strings.Contains(text, "container: {image: NAME}") {
 			t.Errorf("neither image nor mend: %s", text)
 		}
