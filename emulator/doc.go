@@ -18,7 +18,8 @@
 // Everything that happens on the way is an event of one telemetry.Stream; the terminal, --json and tests are its readers.
 //
 // A change of a file (watch.go) makes its functions build again, or the configuration load again (reload.go). Requests for a function that is being
-// built wait; what runs finishes in the old code.
+// built wait; what runs finishes in the old code. What is wrong with a function is a diagnostic (diagnose.go): told with the configuration where that
+// alone shows it, and else by the build that meets it.
 //
 // Who owns which goroutine: the Emulator owns the HTTP servers, the watcher and one goroutine per build under way; lambda.Service owns those of the
 // environments; the Stream owns its dispatcher. Close waits for all of them, in that order. Lock order: Emulator.mu → lambda.Service.mu →
