@@ -64,11 +64,12 @@ type Environment struct {
 	// Service.mu guards these.
 	phase     phase
 	cur       *request
-	bound     *request // waits for INIT
-	told      bool     // the fleet knows that the process exists
-	truncated bool     // the runtime broke off its answer to cur
-	failure   *failure // why the last INIT or invocation failed
-	exists    time.Time
+	bound     *request  // waits for INIT
+	told      bool      // the fleet knows that the process exists
+	truncated bool      // the runtime broke off its answer to cur
+	failure   *failure  // why the last INIT or invocation failed
+	begun     time.Time // when the Executor was asked for the process of the present INIT
+	exists    time.Time // when it had one; begun, until that is known and where the process polled before
 	launched  Instance  // the process of the present INIT, nil until the Executor has returned it
 	polled    time.Time // when that process polled first, which ends INIT; zero before
 	initPhase telemetry.Phase

@@ -22,7 +22,8 @@ func (e *Environment) beginInit(p telemetry.Phase, sl *slot) bool {
 	e.phase, e.initPhase = initializing, p
 	e.told, e.truncated, e.failure = p == telemetry.PhaseInvoke, false, nil
 	e.launched, e.polled = nil, time.Time{}
-	e.exists = time.Now()
+	e.begun = time.Now()
+	e.exists = e.begun
 	if e.bound != nil && p == telemetry.PhaseInvoke {
 		e.beginInvocation(e.bound)
 	}
@@ -72,6 +73,12 @@ func (e *Environment) tellStarted() []action {
 func (e *Environment) firstPoll(now time.Time) Instance {
 	if !e.polled.IsZero() {
 		return nil
+	}
+	if now.Before(e.exists) { // the poll was first, though started had the lock before it
+		if e.initPhase == telemetry.PhaseInit {
+			e.fn.counts.WaitedForMachine -= e.exists.Sub(e.begun)
+		}
+		e.exists = e.begun
 	}
 	e.polled = now
 	e.delay.load = (e.delay.load + e.s.slotLoad()) / 2

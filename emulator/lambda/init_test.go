@@ -73,6 +73,29 @@ func TestPollBeforeStartReturns(t *testing.T) {
 	})
 }
 
+// A poll whose moment is before that of Start's return, but which is noted after it, ends an INIT that took time all the same.
+func TestPollNotedAfterStartReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{}, func(Spec, int) behaviour { return behaviour{startTakes: 300 * time.Millisecond, init: time.Second} })
+		w.fn("f", nil)
+		time.AfterFunc(400*time.Millisecond, func() {
+			w.s.mu.Lock()
+			e := w.s.envs[0]
+			waited := e.fn.counts.WaitedForMachine
+			inst := e.firstPoll(e.exists.Add(-time.Millisecond))
+			if late := waited - e.fn.counts.WaitedForMachine; late != 300*time.Millisecond {
+				t.Errorf("%v of the start are INIT, want 300ms", late)
+			}
+			w.s.mu.Unlock()
+			e.ready(inst)
+		})
+		w.invoke(t, "f")
+		if log := w.log(); !strings.Contains(log, "Init Duration: 299.00 ms") {
+			t.Errorf("log\n%s", log)
+		}
+	})
+}
+
 // An environment serves although its CPU cannot be limited, which is said.
 func TestCPUThatCannotBeLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
