@@ -130,8 +130,9 @@ type wire struct {
 	out  []byte
 	id   []byte
 	kept []byte
-	long []byte // a line that r has no room for
-	used bool   // an exchange has been done on it
+	long []byte    // a line that r has no room for
+	used bool      // an exchange has been done on it
+	last time.Time // when it was opened or used
 
 	peeked [1]byte
 }
@@ -147,10 +148,20 @@ var (
 // longestLine of a response's head, in bytes: far above what AWS passes on, and a bound for a server that never ends its line.
 const longestLine = 64 << 10
 
-// ended says that the server has closed the connection since the last exchange, or says something that nobody asked for, such as that it is about to.
-func (w *wire) ended() bool {
+// restful is how long a connection must have been idle for a look at whether the server has closed it: below any server's patience, and long enough that
+// a busy connection does not pay for looks.
+const restful = time.Second
+
+// ended says that the server has closed the connection since it was used last, or says something that nobody asked for, such as that it is about to.
+func (w *wire) ended(now time.Time) bool {
+	if w.r.Buffered() > 0 {
+		return true
+	}
+	if now.Sub(w.last) < restful {
+		return false
+	}
 	ended, bytes := peek(w.nc, w.peeked[:])
-	return ended || w.used && (bytes || w.r.Buffered() > 0)
+	return ended || w.used && bytes // before that TLS has things of its own to say
 }
 
 // exchange sends the request that is in w.out, and reads the answer to its end.
@@ -336,7 +347,7 @@ func (t *target) open(ctx context.Context, w *wire, deadline time.Time) error {
 	if err != nil {
 		return err
 	}
-	w.nc, w.used = nc, false
+	w.nc, w.used, w.last = nc, false, time.Now()
 	if w.r == nil {
 		w.r = bufio.NewReaderSize(nc, 4096)
 	} else {

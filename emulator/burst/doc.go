@@ -21,7 +21,7 @@
 //	})
 //	… report.ColdRatio, report.Latency.P99, report.Throttles …
 //
-// load.go, shape.go, client.go and template.go are the load; run.go, collector.go, events.go and source.go join it with what the emulator tells;
+// load.go, shape.go, client.go, ended_*.go and template.go are the load; run.go, collector.go, events.go and source.go join it with what the emulator tells;
 // recorder.go, histogram.go and series.go collect, in memory that does not grow with the number of requests. report.go is what is told, cost.go the
 // estimate of its price, assert.go and compare.go what is asked of it, page.go the page.
 package burst

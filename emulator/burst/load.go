@@ -243,7 +243,8 @@ func (g *generator) send(w *worker, a arrival) {
 		g.drop(w)
 		got, err = g.try(w, a.n)
 	}
-	s.Took = time.Since(g.began) - a.at
+	w.last = time.Now()
+	s.Took = w.last.Sub(g.began) - a.at
 	if err != nil {
 		g.drop(w)
 		s.Err, s.Cut = plain(err), g.ctx.Err() != nil
@@ -262,10 +263,11 @@ func (g *generator) try(w *worker, n int) (answer, error) {
 	if w.out, err = g.target.make(w.out, n); err != nil {
 		return answer{}, err
 	}
-	if w.nc != nil && w.ended() {
+	now := time.Now()
+	if w.nc != nil && w.ended(now) {
 		g.drop(w)
 	}
-	deadline := time.Now().Add(g.load.Timeout)
+	deadline := now.Add(g.load.Timeout)
 	if w.nc == nil {
 		var fresh wire
 		fresh.r = w.r
@@ -276,7 +278,7 @@ func (g *generator) try(w *worker, n int) (answer, error) {
 			return answer{}, err
 		}
 		g.mu.Lock()
-		w.nc, w.r, w.used = fresh.nc, fresh.r, false
+		w.nc, w.r, w.used, w.last = fresh.nc, fresh.r, false, fresh.last
 		g.mu.Unlock()
 	} else if err := w.nc.SetDeadline(deadline); err != nil {
 		return answer{}, err
