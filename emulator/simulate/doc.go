@@ -10,8 +10,8 @@
 //	                                                                          ▼
 //	                                                            burst.Recorder ──► burst.Report
 //
-// file.go reads the format, scenario.go is what it says, traffic.go and trace.go make arrivals, dist.go draws times, queue.go orders events,
-// simulate.go is the loop, warmer.go the pings, apply.go the settings of a sweep.
+// file.go is the format, check.go tells what in a file is not of it, scenario.go is what it says, traffic.go and trace.go make arrivals, dist.go draws
+// times, queue.go orders events, simulate.go is the loop, report.go its end, warmer.go the pings, apply.go the settings of a sweep.
 //
 // Requests are streamed: memory grows with the environments and the requests in flight, not with the requests. Everything drawn comes from one seed,
 // and each function and each of its environments have streams of their own, so that what one function draws depends on no other.

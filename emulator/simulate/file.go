@@ -1,11 +1,12 @@
 package simulate
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,40 +16,48 @@ import (
 	"example.com/emulate/emulator/burst"
 )
 
-// file is the format of emulate simulate FILE.
+// file is the format of emulate simulate FILE. Where it tells the same as emulate.yaml, it has the same names; the tag old has what a property was called
+// before, which goes on, and by that a list may be a mapping by that property.
 type file struct {
-	Name    string `yaml:"name"`
-	Seed    uint64 `yaml:"seed"`
-	Account struct {
-		Concurrency  int   `yaml:"concurrency"`
-		RequestQuota *bool `yaml:"requestQuota"`
-	} `yaml:"account"`
+	Name   string     `yaml:"name"`
+	Seed   uint64     `yaml:"seed"`
+	Limits fileLimits `yaml:"limits" old:"account"`
 	// For is how long shapes last that do not say it.
 	For         span           `yaml:"for"`
 	IdleTimeout span           `yaml:"idleTimeout"`
-	Functions   []fileFunction `yaml:"functions"`
+	Functions   []fileFunction `yaml:"functions" by:"name"`
 	Traffic     []fileTraffic  `yaml:"traffic"`
+}
+
+type fileLimits struct {
+	Concurrency int `yaml:"concurrency"`
+	// RequestRate is of each unit of concurrency; 0 takes the limit away, as RequestQuota false does.
+	RequestRate     *int  `yaml:"requestRate"`
+	RequestQuota    *bool `yaml:"requestQuota"`
+	StartBurst      int   `yaml:"startBurst"`
+	StartsPerSecond int   `yaml:"startsPerSecond"`
 }
 
 type fileFunction struct {
 	Name         string   `yaml:"name"`
 	Runtime      string   `yaml:"runtime"`
+	Duration     fileDist `yaml:"duration"`
+	Memory       int      `yaml:"memory"`
+	Package      filePack `yaml:"package"`
 	Language     string   `yaml:"language"`
 	Architecture string   `yaml:"architecture"`
-	Package      filePack `yaml:"package"`
-	Memory       int      `yaml:"memory"`
 	MeasuredAt   int      `yaml:"measuredAt"`
 	CPU          float64  `yaml:"cpu"`
-	Duration     fileDist `yaml:"duration"`
 	Init         fileDist `yaml:"init"`
 	Sandbox      fileDist `yaml:"sandbox"`
-	Reserved     *int     `yaml:"reserved"`
-	Provisioned  int      `yaml:"provisioned"`
+	Reserved     *int     `yaml:"reservedConcurrency" old:"reserved"`
+	Provisioned  int      `yaml:"provisionedConcurrency" old:"provisioned"`
 	AtStart      bool     `yaml:"provisionAtStart"`
-	Scaling      struct {
-		Burst     int `yaml:"burst"`
-		PerSecond int `yaml:"perSecond"`
-	} `yaml:"scaling"`
+	// Limits are the function's own scaling rate, over that of all.
+	Limits struct {
+		StartBurst      int `yaml:"startBurst" old:"burst"`
+		StartsPerSecond int `yaml:"startsPerSecond" old:"perSecond"`
+	} `yaml:"limits" old:"scaling"`
 	Warm   *fileWarm   `yaml:"warm"`
 	Routes []fileRoute `yaml:"routes"`
 	Split  bool        `yaml:"split"`
@@ -89,8 +98,23 @@ type fileRamp struct{ From, To rate }
 
 type fileSpike struct {
 	Base, Peak rate
-	At         span
-	For        span
+	At, For    *span
+}
+
+// segments are the spike's, in a traffic of a length: its middle tenth where the file says neither when nor how long.
+func (s *fileSpike) segments(length time.Duration) ([]Segment, error) {
+	width := length / 10
+	if s.For != nil {
+		width = time.Duration(*s.For)
+	}
+	at := (length - width) / 2
+	if s.At != nil {
+		at = time.Duration(*s.At)
+	}
+	if width == 0 || width > length || at > length-width {
+		return nil, fmt.Errorf("a spike of %v at %v, of a traffic that lasts %v: it must last some time, and end within it", width, at, length)
+	}
+	return Spike(float64(s.Base), float64(s.Peak), at, width, length), nil
 }
 
 type fileDaily struct {
@@ -104,7 +128,7 @@ type span time.Duration
 func (s *span) UnmarshalYAML(n *yaml.Node) error {
 	d, err := time.ParseDuration(n.Value)
 	if err != nil || d < 0 || n.Kind != yaml.ScalarNode {
-		return fmt.Errorf("line %d: %q is no duration (such as 120ms or 1h30m)", n.Line, n.Value)
+		return &badValue{n, written(n) + " is no duration", "a number with its unit, such as 120ms or 1h30m"}
 	}
 	*s = span(d)
 	return nil
@@ -118,7 +142,7 @@ func (r *rate) UnmarshalYAML(n *yaml.Node) error {
 	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	per, ok := map[string]float64{"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}[strings.TrimSpace(unit)]
 	if err != nil || !ok || !(v >= 0) || n.Kind != yaml.ScalarNode {
-		return fmt.Errorf("line %d: %q is no rate (such as 100/s or 6000/m)", n.Line, n.Value)
+		return &badValue{n, written(n) + " is no rate", "requests per second, minute or hour, such as 100/s, 6000/m or 5/h"}
 	}
 	*r = rate(v / per)
 	return nil
@@ -145,7 +169,7 @@ func (s *shareList) UnmarshalYAML(n *yaml.Node) error {
 		for i := 0; i < len(n.Content); i += 2 {
 			w, err := strconv.ParseFloat(n.Content[i+1].Value, 64)
 			if err != nil {
-				return fmt.Errorf("line %d: %q is no weight", n.Content[i+1].Line, n.Content[i+1].Value)
+				return &badValue{n.Content[i+1], written(n.Content[i+1]) + " is no weight", "a number, such as 3 or 0.5"}
 			}
 			*s = append(*s, namedShare{n.Content[i].Value, w, n.Content[i].Line})
 		}
@@ -162,6 +186,9 @@ type fileDist struct {
 	line            int
 }
 
+// distributions are the forms of a fileDist, for messages.
+const distributions = "it is a duration, {p50, p99}, a list of durations, or {burst: FILE}"
+
 func (d *fileDist) UnmarshalYAML(n *yaml.Node) error {
 	d.set, d.line = true, n.Line
 	switch n.Kind {
@@ -172,19 +199,22 @@ func (d *fileDist) UnmarshalYAML(n *yaml.Node) error {
 		}
 		d.dist = Constant(time.Duration(s))
 	case yaml.SequenceNode:
-		var list []span
-		if err := n.Decode(&list); err != nil {
-			return err
-		}
-		for _, s := range list {
+		for _, item := range n.Content {
+			var s span
+			if err := s.UnmarshalYAML(resolve(item)); err != nil {
+				return err
+			}
 			d.dist.Values = append(d.dist.Values, time.Duration(s))
 		}
 	default:
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			if err := d.property(n.Content[i], n.Content[i+1]); err != nil {
+			if err := d.property(n.Content[i], resolve(n.Content[i+1])); err != nil {
 				return err
 			}
 		}
+	}
+	if d.burst == "" && len(d.dist.Values) == 0 && d.dist.P50 == 0 && d.dist.P99 == 0 && n.Kind != yaml.ScalarNode {
+		return &badValue{n, "nothing is said of it", distributions}
 	}
 	return nil
 }
@@ -209,21 +239,19 @@ func (d *fileDist) property(key, value *yaml.Node) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("line %d: a distribution has no %q (it is a duration, {p50, p99}, a list of durations, or {burst: FILE})", key.Line, key.Value)
+	return &badValue{key, fmt.Sprintf("a distribution has no %q", key.Value), distributions}
 }
 
 // Read reads a scenario in the format of emulate simulate. name is the file's, for messages; open opens files that it names. An unknown property is an
-// error.
+// error, and so is all that Scenario.Run would refuse but the lines of a trace.
 func Read(r io.Reader, name string, open OpenFile) (*Scenario, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	var f file
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(&f); err != nil {
-		return nil, fmt.Errorf("read %s: %s", name, plainly(err))
+	if err := decode(data, name, &f); err != nil {
+		return nil, err
 	}
 	s, err := f.scenario(name, open)
 	if err != nil {
@@ -232,22 +260,37 @@ func Read(r io.Reader, name string, open OpenFile) (*Scenario, error) {
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
+	if err := f.checkDurations(s.Traffic); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
 	return s, nil
 }
 
-var goType = regexp.MustCompile(`field (\S+) not found in type \S+`)
+// checkDurations misses the duration of a function that gets more than a trace: one's lines may bring their own.
+func (f *file) checkDurations(traffic []Traffic) error {
+	for _, t := range traffic {
+		for _, share := range t.To {
+			if ff := &f.Functions[share.Function]; t.Trace == "" && !ff.hasDuration() {
+				return fmt.Errorf("function %s: how long does it take? (duration: 120ms, or {p50: 120ms, p99: 400ms})", ff.Name)
+			}
+		}
+	}
+	return nil
+}
 
-// plainly says what the decoder says without naming Go's types.
-func plainly(err error) string {
-	text := goType.ReplaceAllString(err.Error(), "there is no property $1 here")
-	text = strings.TrimPrefix(text, "yaml: ")
-	return strings.Join(strings.Fields(text), " ")
+// hasDuration says whether the function has one, or each of its routes does.
+func (ff *fileFunction) hasDuration() bool {
+	without := func(r fileRoute) bool { return !r.Duration.set }
+	return ff.Duration.set || len(ff.Routes) > 0 && !slices.ContainsFunc(ff.Routes, without)
 }
 
 func (f *file) scenario(name string, open OpenFile) (*Scenario, error) {
 	s := &Scenario{
-		Name: f.Name, Seed: f.Seed, AccountConcurrency: f.Account.Concurrency, IdleTimeout: time.Duration(f.IdleTimeout), Open: open,
-		NoRequestQuota: f.Account.RequestQuota != nil && !*f.Account.RequestQuota,
+		Name: f.Name, Seed: f.Seed, AccountConcurrency: f.Limits.Concurrency, IdleTimeout: time.Duration(f.IdleTimeout), Open: open,
+		NoRequestQuota: f.Limits.RequestQuota != nil && !*f.Limits.RequestQuota,
+	}
+	if rate := f.Limits.RequestRate; rate != nil {
+		s.RequestRate, s.NoRequestQuota = *rate, *rate == 0
 	}
 	if s.Name == "" {
 		s.Name = name
@@ -255,6 +298,8 @@ func (f *file) scenario(name string, open OpenFile) (*Scenario, error) {
 	m := measured{open: open, reports: map[string]*burst.Report{}}
 	index := map[string]int{}
 	for i, ff := range f.Functions {
+		ff.Limits.StartBurst = cmp.Or(ff.Limits.StartBurst, f.Limits.StartBurst)
+		ff.Limits.StartsPerSecond = cmp.Or(ff.Limits.StartsPerSecond, f.Limits.StartsPerSecond)
 		fun, err := ff.function(&m)
 		if err != nil {
 			return nil, fmt.Errorf("function %s: %w", ff.Name, err)
@@ -264,6 +309,9 @@ func (f *file) scenario(name string, open OpenFile) (*Scenario, error) {
 	}
 	for i, ft := range f.Traffic {
 		t, err := ft.traffic(index, time.Duration(f.For))
+		if err == nil && t.Trace != "" && open != nil {
+			err = canOpen(open, t.Trace)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("traffic %d: %w", i+1, err)
 		}
@@ -272,11 +320,20 @@ func (f *file) scenario(name string, open OpenFile) (*Scenario, error) {
 	return s, nil
 }
 
+// canOpen opens a trace and closes it: one that is not there is told of before anything runs.
+func canOpen(open OpenFile, trace string) error {
+	f, err := open(trace)
+	if err != nil {
+		return fmt.Errorf("open trace: %w", err)
+	}
+	return f.Close()
+}
+
 func (ff *fileFunction) function(m *measured) (Function, error) {
 	f := Function{
 		Name: ff.Name, Runtime: ff.Runtime, Language: ff.Language, PackageType: ff.Package.Type, Architecture: ff.Architecture, PackageMB: ff.Package.MB,
 		MemoryMB: ff.Memory, MeasuredMB: ff.MeasuredAt, CPUShare: ff.CPU, Reserved: ff.Reserved, Provisioned: ff.Provisioned,
-		ProvisionAtStart: ff.AtStart, StartBurst: ff.Scaling.Burst, StartsPerSecond: ff.Scaling.PerSecond, Split: ff.Split,
+		ProvisionAtStart: ff.AtStart, StartBurst: ff.Limits.StartBurst, StartsPerSecond: ff.Limits.StartsPerSecond, Split: ff.Split,
 	}
 	if w := ff.Warm; w != nil {
 		f.Warm = &Warm{Every: time.Duration(w.Every), Concurrency: w.Concurrency, For: time.Duration(w.For), Sequential: w.Sequential}
@@ -326,24 +383,20 @@ func (ft *fileTraffic) traffic(index map[string]int, length time.Duration) (Traf
 		return t, fmt.Errorf("it lasts longer than %v", longest)
 	}
 	shapes := 0
-	add := func(segments ...Segment) { t.Segments = append(t.Segments, segments...); shapes++ }
-	if ft.Constant != nil {
-		add(Segment{length, float64(*ft.Constant), float64(*ft.Constant)})
+	for _, is := range []bool{ft.Constant != nil, ft.Ramp != nil, ft.Spike != nil, ft.Daily != nil, ft.AtOnce != 0, ft.Trace != ""} {
+		if is {
+			shapes++
+		}
 	}
-	if r := ft.Ramp; r != nil {
-		add(Segment{length, float64(r.From), float64(r.To)})
-	}
-	if s := ft.Spike; s != nil {
-		add(Spike(float64(s.Base), float64(s.Peak), time.Duration(s.At), time.Duration(s.For), length)...)
-	}
-	if d := ft.Daily; d != nil {
-		add(Daily(float64(d.Low), float64(d.High), time.Duration(d.Peak), length)...)
-	}
-	if shapes > 1 {
-		return t, fmt.Errorf("exactly one shape is wanted; several of them are several entries")
-	}
-	if shapes == 1 && length == 0 {
+	switch stretches := ft.AtOnce == 0 && ft.Trace == ""; {
+	case shapes != 1:
+		return t, fmt.Errorf("exactly one shape is wanted: constant, ramp, spike, daily, atOnce or trace; several of them are several entries")
+	case stretches && length == 0:
 		return t, fmt.Errorf("for how long? (for: 10m, here or at the top)")
+	}
+	var err error
+	if t.Segments, err = ft.segments(length); err != nil {
+		return t, err
 	}
 	if len(ft.To) == 0 && len(index) == 1 {
 		t.To = []Share{{0, 1}}
@@ -351,11 +404,35 @@ func (ft *fileTraffic) traffic(index map[string]int, length time.Duration) (Traf
 	for _, named := range ft.To {
 		i, ok := index[named.name]
 		if !ok {
-			return t, fmt.Errorf("line %d: there is no function %s", named.line, named.name)
+			return t, fmt.Errorf("line %d: %w", named.line, noFunction(named.name, index))
 		}
 		t.To = append(t.To, Share{i, named.weight})
 	}
 	return t, nil
+}
+
+// segments are those of a shape of some length, none of the others.
+func (ft *fileTraffic) segments(length time.Duration) ([]Segment, error) {
+	switch {
+	case ft.Constant != nil:
+		return []Segment{{length, float64(*ft.Constant), float64(*ft.Constant)}}, nil
+	case ft.Ramp != nil:
+		return []Segment{{length, float64(ft.Ramp.From), float64(ft.Ramp.To)}}, nil
+	case ft.Spike != nil:
+		return ft.Spike.segments(length)
+	case ft.Daily != nil:
+		return Daily(float64(ft.Daily.Low), float64(ft.Daily.High), time.Duration(ft.Daily.Peak), length), nil
+	}
+	return nil, nil
+}
+
+// noFunction says that there is no function of a name, and which was probably meant.
+func noFunction(name string, there map[string]int) error {
+	hint := didYouMean(name, slices.Sorted(maps.Keys(there)))
+	if hint == "" {
+		return fmt.Errorf("there is no function %q", name)
+	}
+	return fmt.Errorf("there is no function %q: %s", name, hint)
 }
 
 // measured are the reports that distributions are taken from.

@@ -56,6 +56,156 @@ traffic:
   - {trace: t.csv}
 `
 
+// everythingNow is everything with the names that emulate.yaml has.
+const everythingNow = `
+name: shop
+seed: 5
+limits: {concurrency: 500, requestRate: 0, startBurst: 20, startsPerSecond: 5}
+for: 1h
+idleTimeout: 7m
+functions:
+  api: &api
+    runtime: provided.al2023
+    language: rust
+    architecture: arm64
+    package: {type: Image, mb: 250.5}
+    memory: 512
+    measuredAt: 1024
+    cpu: 0.75
+    duration: {p50: 80ms, p99: 400ms}
+    init: [100ms, 200ms]
+    sandbox: 90ms
+    reservedConcurrency: 50
+    provisionedConcurrency: 10
+    provisionAtStart: true
+    warm: {every: 5m, concurrency: 3, for: 75ms, sequential: true}
+    split: true
+    routes:
+      - {name: get, weight: 3}
+      - {name: put, duration: 1s}
+  worker:
+    runtime: python3.11
+    duration: {burst: report.json}
+    init: {burst: report.json, function: other}
+    limits: {startBurst: 7}
+  same: *api
+  bigger:
+    <<: *api
+    memory: 2048
+traffic:
+  - {to: api, constant: 100/s}
+  - {to: {api: 1, worker: 0.5}, ramp: {from: 0, to: 6000/m}, for: 10m, poisson: true, start: 1m}
+  - {to: [api, worker], spike: {base: 3600/h, peak: 50, at: 5m, for: 30s}}
+  - {to: worker, daily: {low: 1, high: 10, peak: 14h}, for: 10m}
+  - {to: worker, atOnce: 300, start: 2s}
+  - {trace: t.csv}
+`
+
+// A function without a duration of its own may be reached where each route has one, or a trace's lines do.
+func TestReadNeedsNoDuration(t *testing.T) {
+	for _, text := range []string{
+		"functions: {f: {init: 1s, routes: [{name: a, duration: 1s}, {name: b, duration: 0ms}]}}\ntraffic: [{atOnce: 1}]",
+		"functions: {f: {init: 1s}}\ntraffic: [{trace: t.csv}]",
+		"functions: {f: {init: 1s, duration: 0ms}, g: {init: 1s}}\ntraffic: [{to: f, atOnce: 1}]",
+	} {
+		if _, err := Read(strings.NewReader(text), "s.yaml", opener(map[string]string{"t.csv": "0,f,5\n"})); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// What emulate.yaml and a scenario both tell has the same names in both; the older ones go on.
+func TestReadTheNamesOfEmulateYAML(t *testing.T) {
+	open := opener(map[string]string{"report.json": reportFile(t), "t.csv": "0,worker\n1,api/put,5\n"})
+	read := func(text string) *Scenario {
+		s, err := Read(strings.NewReader(text), "shop.yaml", open)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	want, got := read(everything), read(everythingNow)
+	same, bigger := want.Functions[0], want.Functions[0]
+	same.Name, bigger.Name, bigger.MemoryMB = "same", "bigger", 2048
+	want.Functions = append(want.Functions, same, bigger)
+	want.Functions[1].StartBurst, want.Functions[1].StartsPerSecond = 7, 5
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Scenario{}, "Open")); diff != "" {
+		t.Error(diff)
+	}
+	if s := read("limits: {requestRate: 3}\nfunctions: {f: {init: 1s, duration: 1s}}\ntraffic: [{atOnce: 1}]"); s.RequestRate != 3 || s.NoRequestQuota {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A spike without a time is the middle tenth, as a burst's.
+func TestSpikeInTheMiddle(t *testing.T) {
+	for text, want := range map[string][]Segment{
+		"{base: 5, peak: 50}":                    Spike(5, 50, 27*time.Second, 6*time.Second, time.Minute),
+		"{base: 5, peak: 50, at: 10s}":           Spike(5, 50, 10*time.Second, 6*time.Second, time.Minute),
+		"{base: 5, peak: 50, for: 10s}":          Spike(5, 50, 25*time.Second, 10*time.Second, time.Minute),
+		"{base: 5, peak: 50, at: 0s, for: 10s}":  Spike(5, 50, 0, 10*time.Second, time.Minute),
+		"{base: 5, peak: 50, at: 50s, for: 10s}": Spike(5, 50, 50*time.Second, 10*time.Second, time.Minute),
+	} {
+		s, err := Read(strings.NewReader("functions: {f: {init: 1s, duration: 1s}}\ntraffic: [{for: 1m, spike: "+text+"}]"), "s.yaml", nil)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		} else if diff := cmp.Diff(want, s.Traffic[0].Segments); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+	}
+}
+
+// Everything that is wrong is told at once, each at its place, and no type of Go's is named.
+func TestReadTellsOfAll(t *testing.T) {
+	text := `functions:
+  hello: ./hello
+  f: {durration: 5s, memory: large, init: [1s, soon], reserved: 1, reservedConcurrency: 2}
+for: 10
+traffic:
+  - {constant: 50/d, colour: 1}
+  - {spike: 9}
+`
+	const want = `s.yaml:2:10: error: functions: here stands {name, runtime, duration, memory, package, …}, not "./hello"
+    hello: ./hello
+           ^
+s.yaml:3:7: error: there is no property "durration" in functions
+    f: {durration: 5s, memory: large, init: [1s, soon], reserved: 1, reservedConcurrency: 2}
+        ^
+  hint: did you mean "duration"?
+s.yaml:3:30: error: memory is a whole number, not "large"
+    f: {durration: 5s, memory: large, init: [1s, soon], reserved: 1, reservedConcurrency: 2}
+                               ^
+s.yaml:3:48: error: init: "soon" is no duration
+    f: {durration: 5s, memory: large, init: [1s, soon], reserved: 1, reservedConcurrency: 2}
+                                                 ^
+  hint: a number with its unit, such as 120ms or 1h30m
+s.yaml:3:68: error: reservedConcurrency is there twice
+    f: {durration: 5s, memory: large, init: [1s, soon], reserved: 1, reservedConcurrency: 2}
+                                                                     ^
+s.yaml:4:6: error: for: "10" is no duration
+  for: 10
+       ^
+  hint: a number with its unit, such as 120ms or 1h30m
+s.yaml:6:16: error: constant: "50/d" is no rate
+    - {constant: 50/d, colour: 1}
+                 ^
+  hint: requests per second, minute or hour, such as 100/s, 6000/m or 5/h
+s.yaml:6:22: error: there is no property "colour" in traffic
+    - {constant: 50/d, colour: 1}
+                       ^
+  hint: there are to, start, for, constant, ramp, spike, daily, atOnce, trace, poisson
+s.yaml:7:13: error: spike: here stands {base, peak, at, for}, not "9"
+    - {spike: 9}
+              ^`
+	_, err := Read(strings.NewReader(text), "s.yaml", nil)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func opener(files map[string]string) OpenFile {
 	return func(name string) (io.ReadCloser, error) {
 		if text, ok := files[name]; ok {
@@ -130,14 +280,19 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 	open := opener(map[string]string{"report.json": reportFile(t), "broken.json": "{"})
 	const f = "functions: [{name: f, init: 1s, duration: 1s}]\n"
 	for text, want := range map[string]string{
-		"":  "read s.yaml:",
-		"-": "read s.yaml:",
-		"functions:\n  - {name: f, durration: 5s}": "line 2: there is no property durration here",
-		f + "trafic: []":                     "there is no property trafic here",
+		"":                                   "read s.yaml: it is empty",
+		"---\n":                              "read s.yaml: it is empty",
+		"time,function\n0,f\n":               "s.yaml:1:1: error: the file: here stands {name, seed, limits, for, idleTimeout, …}, not \"time,function 0,f\"",
+		"-":                                  "s.yaml:1:1: error: the file: here stands {name, seed, limits, for, idleTimeout, …}, not a list",
+		"a: b: c":                            "s.yaml:1: error: mapping values are not allowed in this context",
+		"functions: 5":                       "s.yaml:1:12: error: functions is a list of {name, runtime, duration, memory, package, …}, not \"5\"",
+		f + "name: [x]":                      `name is a text, not a list`,
+		f + "account: {quota: 5}":            `there is no property "quota" in limits`,
+		f + "trafic: []":                     "hint: did you mean \"traffic\"?",
 		f:                                    "there is no traffic",
-		"functions: [{name: f, init: soon}]": `line 1: "soon" is no duration`,
+		"functions: [{name: f, init: soon}]": `s.yaml:1:29: error: init: "soon" is no duration`,
 		"functions: [{name: f, init: -1s}]":  `"-1s" is no duration`,
-		"functions: [{name: f, init: {p50: 1s, p98: 2s}}]":                                      `line 1: a distribution has no "p98"`,
+		"functions: [{name: f, init: {p50: 1s, p98: 2s}}]":                                      `s.yaml:1:39: error: init: a distribution has no "p98"`,
 		"functions: [{name: f, init: {p50: 3s, p99: 2s}}]\ntraffic: [{atOnce: 1}]":              "function f: init: p50 3s and p99 2s",
 		"functions: [{name: f, init: {burst: report.json}}]":                                    "report.json has not measured it",
 		"functions: [{name: f, duration: {burst: report.json, function: g}}]":                   "report.json has no function g",
@@ -147,9 +302,9 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 		f + "traffic: [{constant: 5/d}]":                                                        `"5/d" is no rate`,
 		f + "traffic: [{constant: 5}]":                                                          "traffic 1: for how long?",
 		f + "traffic: [{constant: 5, ramp: {from: 1, to: 2}, for: 1s}]":                         "traffic 1: exactly one shape",
-		f + "traffic: [{to: g, atOnce: 5}]":                                                     "traffic 1: line 2: there is no function g",
+		f + "traffic: [{to: g, atOnce: 5}]":                                                     `traffic 1: line 2: there is no function "g"`,
 		f + "traffic: [{to: {f: much}, atOnce: 5}]":                                             `"much" is no weight`,
-		f + "for: 10s\ntraffic: [{spike: {base: 1, peak: 2, at: 8s, for: 5s}}]":                 "ends before it starts",
+		f + "for: 10s\ntraffic: [{spike: {base: 1, peak: 2, at: 8s, for: 5s}}]":                 "a spike of 5s at 8s, of a traffic that lasts 10s: it must last some time, and end within it",
 		"functions: [{name: a, init: 1s}, {name: b, init: 1s}]\ntraffic: [{atOnce: 1}]":         "traffic 1: no function to send it to",
 		"functions: [{name: f, init: 1s, memory: 64}]\ntraffic: [{atOnce: 1}]":                  "memory 64 MB",
 		"functions: [{name: f, init: 1s, routes: [{weight: 1}]}]\ntraffic: [{atOnce: 1}]":       "a route without a name",
@@ -164,7 +319,7 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestApply(t *testing.T) {
-	s, err := Read(strings.NewReader("functions: [{name: a, init: 1s}, {name: b, init: 1s, reserved: 3}]\ntraffic: [{to: a, atOnce: 1}]"), "s.yaml", nil)
+	s, err := Read(strings.NewReader("functions: [{name: a, init: 1s, duration: 1s}, {name: b, init: 1s, reserved: 3}]\ntraffic: [{to: a, atOnce: 1}]"), "s.yaml", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

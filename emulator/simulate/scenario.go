@@ -14,7 +14,8 @@ type Scenario struct {
 	Seed uint64
 	// AccountConcurrency is the account's limit; 0 means 1,000.
 	AccountConcurrency int
-	// NoRequestQuota leaves out the quota of 10 requests per second for each unit of concurrency.
+	// RequestRate is the quota of requests per second for each unit of concurrency; 0 means AWS's 10. NoRequestQuota leaves it out.
+	RequestRate    int
 	NoRequestQuota bool
 	// IdleTimeout of all environments; 0 draws lifetimes as AWS has them (fleet.AWSLifetimes).
 	IdleTimeout time.Duration
@@ -203,7 +204,7 @@ func (s *Scenario) check() error {
 	if len(s.Functions) == 0 {
 		return fmt.Errorf("there are no functions")
 	}
-	if !isLimit(s.AccountConcurrency) || s.IdleTimeout < 0 || s.Grace < 0 || s.Bucket < 0 || s.Buckets < 0 {
+	if !isLimit(s.AccountConcurrency) || !isLimit(s.RequestRate) || s.IdleTimeout < 0 || s.Grace < 0 || s.Bucket < 0 || s.Buckets < 0 {
 		return fmt.Errorf("a limit or time that is negative, or a limit above %d", mostLimit)
 	}
 	names := map[string]bool{}

@@ -95,6 +95,9 @@ func newSimulation(s *Scenario) *simulation {
 	if s.IdleTimeout > 0 {
 		options.Lifetimes = fleet.Lifetimes{}
 	}
+	if s.RequestRate > 0 {
+		options.RequestRate = int32(s.RequestRate)
+	}
 	if s.NoRequestQuota {
 		options.RequestRate = 0
 	}
@@ -459,26 +462,4 @@ func (s *simulation) touch(fn fleet.FuncID) {
 	s.totals.Busy += now.Busy - old.Busy
 	s.recorder.Environments(s.since(), s.totals)
 	s.recorder.FunctionEnvironments(int(fn), now.Starting+now.Idle+now.Busy, now.Busy)
-}
-
-func (s *simulation) report() *burst.Report {
-	s.billProvisioned()
-	r := s.recorder.Report()
-	r.Target, r.Source = s.scenario.Name, burst.Simulated
-	for _, w := range s.warmers {
-		r.Warmers = append(r.Warmers, w.report())
-	}
-	return r
-}
-
-// billProvisioned counts what is kept provisioned, in whole stretches of five minutes, as AWS does (the page of PriceSource).
-func (s *simulation) billProvisioned() {
-	const unit = 5 * time.Minute
-	for i, f := range s.functions {
-		if f.Provisioned > 0 {
-			kept, gb := (s.since()+unit-1)/unit*unit, float64(f.Provisioned)*f.gb
-			s.recorder.Use(i, burst.Usage{Provisioned: kept.Seconds() * gb})
-			s.recorder.Keep(i, gb)
-		}
-	}
 }

@@ -105,6 +105,10 @@ func TestRequestQuota(t *testing.T) {
 	if n := r.Throttles["ReservedFunctionInvocationRateLimitExceeded"]; r.Completed < 990 || r.Completed > 1060 || n < 8000 {
 		t.Errorf("%s", r.Summary())
 	}
+	s.RequestRate = 2
+	if r := run(t, s); r.Completed < 200 || r.Completed > 220 {
+		t.Errorf("2 for each unit:\n%s", r.Summary())
+	}
 	s.NoRequestQuota = true
 	if r := run(t, s); r.Throttles["ReservedFunctionInvocationRateLimitExceeded"] != 0 || r.Completed < 9000 {
 		t.Errorf("without the quota:\n%s", r.Summary())
@@ -177,6 +181,26 @@ func TestKeepingForAMonth(t *testing.T) {
 		if math.Abs(r.Cost.KeepingPerMonth-c.dollars) > 0.005 {
 			t.Errorf("%s: $%.2f a month, want $%.2f", name, r.Cost.KeepingPerMonth, c.dollars)
 		}
+	}
+}
+
+// The cold starts of a runtime that AWS's table lacks are another's, and the report says so, once.
+func TestBorrowedColdStarts(t *testing.T) {
+	function := func(name, runtime, language, architecture string) Function {
+		return Function{Name: name, Runtime: runtime, Language: language, Architecture: architecture, Duration: Constant(time.Second)}
+	}
+	given := function("g", "nodejs99.x", "", "")
+	given.Init = &Dist{P50: time.Second}
+	s := &Scenario{Traffic: []Traffic{{To: toFirst, AtOnce: 1}}, Functions: []Function{
+		function("a", "nodejs22.x", "", ""), function("b", "nodejs99.x", "", ""), function("c", "nodejs99.x", "", ""), given,
+		function("d", "provided.al2023", "rust", "arm64"), function("e", "provided.al2023", "rust", ""),
+	}}
+	want := []string{
+		"no cold starts of nodejs99.x (Zip, x86_64) are known: those of nodejs24.x (Zip, x86_64) are taken",
+		"no cold starts of provided.al2023 rust (Zip, arm64) are known: those of provided.al2023 rust (Zip, x86_64) are taken",
+	}
+	if diff := cmp.Diff(want, run(t, s).Notes); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -65,7 +65,7 @@ func (t *trace) parse(record []string) (Arrival, error) {
 	a.At = t.start + at
 	index, ok := t.functions[strings.TrimSpace(record[1])]
 	if !ok {
-		return a, fmt.Errorf("there is no function %q", strings.TrimSpace(record[1]))
+		return a, noFunction(strings.TrimSpace(record[1]), t.functions)
 	}
 	a.Function = index
 	if len(record) == 3 && strings.TrimSpace(record[2]) != "" {
