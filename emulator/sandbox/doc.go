@@ -14,7 +14,7 @@
 //	        output, one for the end
 //
 // LimitCPU, at INIT's end, writes the quota that the memory buys into the slot's CPU group, in which the processes are from the beginning (cpu.go).
-// It is lifted before they are killed.
+// It is lifted before they are killed. A container's quota is lifted before its next INIT (container_cpu.go).
 //
 // The way of one end: SIGTERM, the grace, SIGKILL to the group and the cgroup; the runtime is reaped, its last output handed over, and the slot serves
 // the next environment if its /tmp was left empty.
