@@ -20,7 +20,7 @@ import (
 //	  → bundleView        checkview.go      the code at /var/task, the layers at /opt
 //	  → sizes             checksize.go      the limits, the largest parts
 //	  → checkNatives      checknative.go    platform, loader, libraries, symbol versions, against the runtime's system (target.go)
-//	  → checkHandler      checkhandler.go   bootstrap, or the handler's file and name
+//	  → checkHandler      checkhandler.go   bootstrap, or the handler's file and name (checkexports.go)
 //	  → checkBelonging    checkbelong.go    what has no place in a bundle
 //	Checker.Zip(report)   checkzip.go       the zipped size, which takes longest
 

@@ -135,7 +135,7 @@ func TestLocate(t *testing.T) {
 	c.fn.Code = config.Code{Inline: "def handler(e, c): pass\n", InlineName: "index.py"}
 	c.fn.Handler = "index.handlr"
 	from(c, FromInline)
-	c.want(`warning handler-not-exported Fn (inline)/index.py: has no handlr, which handler "index.handlr" asks for`)
+	c.want(`error handler-not-exported template.yaml: function fn: handler "index.handlr": index.py has no handlr`)
 	c.fn.PackageType = "Image"
 	from(c, FromImage)
 }

@@ -209,8 +209,10 @@ func (c *handlerCheck) node() {
 	if err != nil {
 		return
 	}
-	if !exports(source, export) {
-		c.add(f.tree.show(f.name), config.Warning, "handler-not-exported", "", "exports no %s, which handler %q asks for", export, c.fn.Handler)
+	first, _, _ := strings.Cut(export, ".")
+	e := exportsOf(source, first)
+	if !slices.Contains(e.names, first) && (e.all || !mayExport(source, first)) {
+		c.notExported(f, first, e)
 	}
 	if f.tree == c.code {
 		c.imports(f.name, source)
@@ -222,11 +224,29 @@ var (
 	localImport = regexp.MustCompile(`(?:\brequire\(\s*|\bfrom\s*|\bimport\s*\(?\s*)["'](\.{1,2}/[^"'\n]+)["']`)
 )
 
-// exports says whether a script may export a name. Only one that never says the name, and gives nothing on wholesale, surely does not.
-func exports(source []byte, name string) bool {
-	first, _, _ := strings.Cut(name, ".")
-	word := regexp.MustCompile(`(^|[^\w$])` + regexp.QuoteMeta(first) + `($|[^\w$])`)
-	return word.Match(source) || wholesale.Match(source)
+// mayExport says whether a script may export a name. One that never says the name, and gives nothing on wholesale, does not.
+func mayExport(source []byte, name string) bool { return says(source, name) || wholesale.Match(source) }
+
+// notExported tells of a handler that its module does not have: where all of the module's names are known an error, else a warning. It is told at the
+// function, for most often the handler is what is misspelt.
+func (c *handlerCheck) notExported(f seenFile, name string, e exported) {
+	severity := config.Warning
+	if e.all {
+		severity = config.Error
+	}
+	hint := ""
+	if len(e.names) > 0 {
+		hint = "It has " + some(e.names, 5) + "."
+		if near := config.Nearest(name, e.names); near != "" {
+			at := strings.LastIndex(c.fn.Handler, "."+name)
+			hint = fmt.Sprintf("Did you mean %s? %s", c.fn.Handler[:at+1]+near+c.fn.Handler[at+1+len(name):], hint)
+		}
+	}
+	file := f.name
+	if f.tree != c.code {
+		file = f.at
+	}
+	c.add("", severity, "handler-not-exported", hint, "handler %q: %s has no %s", c.fn.Handler, file, name)
 }
 
 // imports follows the handler's own imports of files, for names that differ by their case alone: macOS finds those.
@@ -285,15 +305,18 @@ func (c *handlerCheck) python() {
 	file := strings.ReplaceAll(module, ".", "/")
 	var candidates []string
 	for _, dir := range []string{"/var/task", "/opt/python", "/opt/python/lib/python" + c.target.major + "/site-packages"} {
-		candidates = append(candidates, path.Join(dir, file+".py"), path.Join(dir, file, "__init__.py"))
+		candidates = append(candidates, path.Join(dir, file, "__init__.py"), path.Join(dir, file+".py")) // in this order
 	}
+	extension := c.extension(file)
 	for _, at := range candidates {
 		if f, ok := c.find(at); ok {
-			c.defines(f, name)
+			if !extension {
+				c.defines(f, name)
+			}
 			return
 		}
 	}
-	if c.extension(file) {
+	if extension {
 		return
 	}
 	c.lookFor(module, file+".py", path.Join(file, "__init__.py"))
@@ -306,15 +329,16 @@ func (c *handlerCheck) extension(file string) bool {
 	})
 }
 
-// defines warns where a module surely does not have a name: nothing defines, assigns or imports it.
+// defines tells where a module does not have a name: nothing defines, assigns or imports it. A package may have it as a module of its own.
 func (c *handlerCheck) defines(f seenFile, name string) {
 	source, err := os.ReadFile(f.tree.path(f.name))
 	if err != nil {
 		return
 	}
-	has := regexp.MustCompile(`(?m)(^|[^\w.])` + regexp.QuoteMeta(name) + `($|\W)`)
-	if !has.Match(source) && !bytes.Contains(source, []byte("import *")) && !bytes.Contains(source, []byte("globals()")) && !bytes.Contains(source, []byte("__getattr__")) {
-		c.add(f.tree.show(f.name), config.Warning, "handler-not-exported", "", "has no %s, which handler %q asks for", name, c.fn.Handler)
+	e, has := pythonNames(source, name)
+	e.all = e.all && path.Base(f.name) != "__init__.py"
+	if !has && (e.all || !pythonLoose.Match(source)) {
+		c.notExported(f, name, e)
 	}
 }
 

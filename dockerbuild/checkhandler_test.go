@@ -11,6 +11,9 @@ import (
 func TestHandlers(t *testing.T) {
 	const form = "error handler-form template.yaml: function fn: "
 	const notFound = "error handler-not-found template.yaml: function fn: "
+	missing := func(severity, file, name string) string {
+		return severity + ` handler-not-exported template.yaml: function fn: handler "` + file[:strings.IndexByte(file, '.')] + `.handler": ` + file + " has no " + name
+	}
 	for name, tt := range map[string]struct {
 		runtime, handler string
 		files            string // NAME=CONTENT, separated by |
@@ -23,7 +26,7 @@ func TestHandlers(t *testing.T) {
 		"node nested":        {"nodejs22.x", "app.api.handler", "app.js=exports.api = {handler: 1}", ""},
 		"node spread":        {"nodejs22.x", "app.handler", "app.js=module.exports = require('./other')|other.js=exports.x = 1", ""},
 		"node star":          {"nodejs22.x", "app.handler", "app.mjs=export * from './other.mjs'|other.mjs=", ""},
-		"node misses export": {"nodejs22.x", "index.handler", "index.js=exports.handlr = 1", "warning handler-not-exported index.js: exports no handler, which handler \"index.handler\" asks for"},
+		"node misses export": {"nodejs22.x", "index.handler", "index.js=exports.handlr = 1", missing("error", "index.js", "handler")},
 		"node missing":       {"nodejs22.x", "src/index.handler", "index.js=", notFound + `handler "src/index.handler": the bundle has no src/index.js, src/index.mjs, src/index.cjs, src/index or src/index/index.js`},
 		"node form":          {"nodejs22.x", "handler", "index.js=", form + `handler "handler" is not of the form file.export`},
 		"node case":          {"nodejs22.x", "Index.handler", "index.js=", `error case-mismatch index.js: is not found by handler "Index.handler": it asks for Index.js`},
@@ -37,7 +40,7 @@ func TestHandlers(t *testing.T) {
 		"python init":        {"python3.12", "pkg.handler", "pkg/__init__.py=import app as handler", ""},
 		"python star":        {"python3.12", "app.handler", "app.py=from other import *", ""},
 		"python compiled":    {"python3.12", "app.handler", "app.cpython-312.so=x", ""},
-		"python no function": {"python3.12", "app.handler", "app.py=def handle(event, context): self.handler()", `warning handler-not-exported app.py: has no handler, which handler "app.handler" asks for`},
+		"python no function": {"python3.12", "app.handler", "app.py=def handle(event, context): self.handler()", missing("error", "app.py", "handler")},
 		"python missing":     {"python3.12", "main.handler", "app.py=", notFound + `handler "main.handler": the bundle has no main.py or main/__init__.py`},
 		"python case":        {"python3.12", "app.handler", "App.py=", `error case-mismatch App.py: is not found by handler "app.handler": it asks for app.py`},
 		"python form":        {"python3.12", "app", "app.py=", form + `handler "app" is not of the form module.function`},
