@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.yaml.in/yaml/v4"
 
 	"example.com/emulate/emulator/burst"
 )
@@ -100,6 +103,51 @@ traffic:
   - {to: worker, atOnce: 300, start: 2s}
   - {trace: t.csv}
 `
+
+// The samples that users see can be simulated, and the README's has every property.
+func TestSamples(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, sample, _ := strings.Cut(string(readme), "FILE is YAML.")
+	_, sample, _ = strings.Cut(sample, "```yaml\n")
+	sample, _, ok := strings.Cut(sample, "```\n")
+	if !ok {
+		t.Fatal("README.md has no sample")
+	}
+	open := opener(map[string]string{"requests.csv": "time,function,duration\n0,api/list,5\n", "burst.json": reportFile(t)})
+	for name, text := range map[string]string{"README.md": sample, "the help": strings.Replace(Format, "  - { trace:", "  # - { trace:", 1)} {
+		s, err := Read(strings.NewReader(text), name, open)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if r := run(t, s); r.Requests < 180_000 {
+			t.Errorf("%s: %s", name, r.Summary())
+		}
+	}
+	var every func(reflect.Type)
+	every = func(of reflect.Type) {
+		switch _, leaf := reflect.New(of).Interface().(yaml.Unmarshaler); {
+		case leaf:
+			return
+		case of.Kind() == reflect.Pointer, of.Kind() == reflect.Slice:
+			every(of.Elem())
+			return
+		case of.Kind() != reflect.Struct:
+			return
+		}
+		for i := range of.NumField() {
+			f := of.Field(i)
+			if name := nameOf(f); name != "requestQuota" && !strings.Contains(sample, name+":") {
+				t.Errorf("README.md lacks %s of %v", name, of)
+			}
+			every(f.Type)
+		}
+	}
+	every(reflect.TypeFor[file]())
+}
 
 // A function without a duration of its own may be reached where each route has one, or a trace's lines do.
 func TestReadNeedsNoDuration(t *testing.T) {
