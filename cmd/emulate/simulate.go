@@ -32,7 +32,12 @@ func newSimulate(s streams) *cobra.Command {
 starts, throttles, provisioned concurrency, warmers and their cost. --compare runs a sweep and prints one table; its settings are
   ` + simulate.Settings + `.
 --assert takes claims about the report, and ends with 1 where one fails; their metrics are
-  ` + burst.Metrics + `.`,
+  ` + burst.Metrics + `.
+
+FILE is YAML, with the names of emulate.yaml where it tells the same; README.md has one with every property:
+
+` + simulate.Format + `
+Files that it names lie beside it.`,
 		Example: `  emulate simulate black-friday.yaml
   emulate simulate api.yaml --assert 'cold_ratio<0.05' 'p99<300ms' 'throttles==0'
   emulate simulate api.yaml --compare provisioned=0,10,50 memory=128,512,1769 reserved=,20`,

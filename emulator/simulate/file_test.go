@@ -116,8 +116,8 @@ func TestSamples(t *testing.T) {
 	if !ok {
 		t.Fatal("README.md has no sample")
 	}
-	open := opener(map[string]string{"requests.csv": "time,function,duration\n0,api/list,5\n", "burst.json": reportFile(t)})
-	for name, text := range map[string]string{"README.md": sample, "the help": strings.Replace(Format, "  - { trace:", "  # - { trace:", 1)} {
+	open := opener(map[string]string{"requests.csv": "time,function,duration\n", "burst.json": reportFile(t)})
+	for name, text := range map[string]string{"README.md": sample, "the help": Format} {
 		s, err := Read(strings.NewReader(text), name, open)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
