@@ -29,7 +29,8 @@ func newSimulate(s streams) *cobra.Command {
 		Use:   "simulate FILE",
 		Short: "Ask in virtual time what a load would meet on AWS",
 		Long: `Simulate the load, the functions and the limits that FILE describes, with the same decisions as a running emulate serve, but in virtual time: cold
-starts, throttles, provisioned concurrency, warmers and their cost. --compare runs a sweep and prints one table; its settings are
+starts, throttles, provisioned concurrency, warmers and their cost. --compare runs a sweep and prints one table; what cannot be, such as more
+provisioned than reserved, is left out. Its settings are
   ` + simulate.Settings + `.
 --assert takes claims about the report, and ends with 1 where one fails; their metrics are
   ` + burst.Metrics + `.
@@ -42,7 +43,7 @@ Files that it names lie beside it.`,
   emulate simulate api.yaml --assert 'cold_ratio<0.05' 'p99<300ms' 'throttles==0'
   emulate simulate api.yaml --compare provisioned=0,10,50 memory=128,512,1769 reserved=,20`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path, err := sortArguments("simulate", "FILE", "emulate simulate load.yaml", args, &f.report.claims, &f.compare)
+			path, err := f.report.sortArguments("simulate", "FILE", "emulate simulate load.yaml", args, os.Args[1:], &f.compare)
 			if err != nil {
 				return err
 			}
