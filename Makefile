@@ -18,7 +18,7 @@ serve:
 	@exec .build/emulate serve testdata/hello
 
 emulate: init
-	CGO_ENABLED=0 $(GO) build -o emulate ./cmd/emulate
+	CGO_ENABLED=0 $(GO) build -buildvcs=auto -o emulate ./cmd/emulate
 
 # The containers' init for both architectures, which the emulator then embeds; a plain go build makes it when it is first needed.
 INIT := emulator/sandbox/initbin

@@ -49,7 +49,7 @@ answers tell is known. Without a shape, 100 requests are sent at once. Path and 
   emulate burst /hello --ramp 0..500 --for 1m --assert 'cold_ratio<0.05' 'p99<300ms' 'throttles==0'
   emulate burst hello --path ./orders --at-once 50 --compare provisioned=0,10,50 memory=128,1769`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			target, err := sortArguments("burst", "TARGET", "emulate burst /hello --at-once 100", args, &b.report.claims, &b.compare)
+			target, err := b.report.sortArguments("burst", "TARGET", "emulate burst /hello --at-once 100", args, os.Args[1:], &b.compare)
 			if err != nil {
 				return err
 			}
@@ -88,6 +88,7 @@ func (b *burstFlags) run(cmd *cobra.Command, s streams, f *projectFlags, target 
 		burstFlags: b, target: target, body: body, told: newTeller(s.err),
 		load: burst.Load{Shape: shape.times, Connections: b.connections, Ready: shape.ready, Timeout: b.timeout},
 	}
+	job.told.quiet = b.report.quiet
 	private := b.path != "" || len(axes) > 0
 	if err := enoughFiles(shape.ready, private); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -186,8 +187,11 @@ func (f *requestFlags) headers(body []byte) (http.Header, error) {
 	return out, nil
 }
 
-// sortArguments tells arguments apart: what follows --assert CLAIM and --compare SETTING are further ones, and the rest is the one argument.
-func sortArguments(command, what, example string, args []string, claims, compare *[]string) (argument string, err error) {
+// sortArguments tells arguments apart: what follows --assert CLAIM and --compare SETTING are further ones, and the rest is the one argument. typed is
+// the whole command line. A bare --json asks for standard output; where there is a second argument, and it is the word after --json, it is the FILE.
+func (f *reportFlags) sortArguments(command, what, example string, args, typed []string, compare *[]string) (argument string, err error) {
+	claims := &f.claims
+	var rest []string
 	for _, a := range args {
 		_, noClaim := burst.ParseAssertion(a)
 		switch {
@@ -201,15 +205,30 @@ func sortArguments(command, what, example string, args []string, claims, compare
 			*compare = append(*compare, a)
 			continue
 		}
-		if argument != "" {
-			return "", usagef("emulate %s takes one %s: both %s and %s are given", command, what, argument, a)
-		}
-		argument = a
+		rest = append(rest, a)
 	}
-	if argument == "" {
+	rest = f.takeFile(rest, typed)
+	switch len(rest) {
+	case 0:
 		return "", usagef("emulate %s needs a %s: %s", command, what, example)
+	case 1:
+		return rest[0], nil
 	}
-	return argument, nil
+	return "", usagef("emulate %s takes one %s: both %s and %s are given", command, what, rest[0], rest[1])
+}
+
+// takeFile takes the FILE of --json out of the arguments: the word after it, where another argument is left, or where it is -, which is no target.
+func (f *reportFlags) takeFile(args, typed []string) []string {
+	at := slices.Index(typed, "--json")
+	if at < 0 || at+1 == len(typed) || f.json != standardOutput {
+		return args
+	}
+	i := slices.Index(args, typed[at+1])
+	if i < 0 || len(args) == 1 && args[i] != standardOutput {
+		return args
+	}
+	f.json = args[i]
+	return slices.Delete(args, i, i+1)
 }
 
 // parseClaims reads the claims and the settings of a sweep.

@@ -18,29 +18,35 @@ import (
 // reportFlags say what becomes of a report.
 type reportFlags struct {
 	json, html string
+	quiet      bool
 	claims     []string
 	command    string // as it was typed, for the page
 }
 
+// standardOutput is the name of --json that stands for it, as in other programs.
+const standardOutput = "-"
+
 func (f *reportFlags) add(fl *pflag.FlagSet) {
-	fl.StringVar(&f.json, "json", "", "write the report as JSON to `FILE`, - for standard output and nothing else there")
+	fl.StringVar(&f.json, "json", "", "the report as one line of JSON on standard output and nothing else there, or in a `FILE`")
+	fl.Lookup("json").NoOptDefVal = standardOutput
 	fl.StringVar(&f.html, "html", "", "write the report with charts to `FILE`, one page that needs nothing else")
 	fl.StringArrayVar(&f.claims, "assert", nil, "`CLAIMS` about the report, such as 'p99<300ms' (repeatable)")
+	fl.BoolVar(&f.quiet, "quiet", false, "no progress, only the report and problems")
 }
 
-// tellRuns prints a report, or the table of a sweep, writes the JSON that was asked for (- is standard output, which then has nothing else), and holds
+// tellRuns prints a report, or the table of a sweep, writes the JSON that was asked for (on standard output nothing else is written then), and holds
 // the claims against every run.
 func tellRuns(s streams, runs []burst.Compared, f reportFlags, claims []burst.Assertion) error {
 	text := s.out
-	if f.json == "-" {
+	if f.json == standardOutput {
 		text = s.err
 	}
 	color := paletteFor(text)
 	sweep := len(runs) > 1 || len(runs[0].Settings) > 0
 	switch {
-	case sweep && f.json != "-":
+	case sweep && f.json != standardOutput:
 		fmt.Fprint(text, burst.Table(runs))
-	case f.json != "-":
+	case f.json != standardOutput:
 		fmt.Fprint(text, runs[0].Report.Summary())
 	}
 	if err := writeRuns(s.out, runs, f.json, sweep); err != nil {
@@ -125,7 +131,7 @@ func writeRuns(out io.Writer, runs []burst.Compared, to string, sweep bool) erro
 		return fmt.Errorf("write the report: %w", err)
 	}
 	data = append(data, '\n')
-	if to == "-" {
+	if to == standardOutput {
 		_, err = out.Write(data)
 	} else {
 		err = os.WriteFile(to, data, 0o666)
@@ -156,6 +162,7 @@ func writePage(runs []burst.Compared, f reportFlags, verdicts []burst.Verdict) e
 type teller struct {
 	w     io.Writer
 	live  bool
+	quiet bool // only what has to be said
 	width int
 	color palette
 
@@ -177,7 +184,7 @@ func (t *teller) label(what string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.what, t.next = strings.TrimSpace(what), plainEvery
-	if t.what != "" && !t.live {
+	if t.what != "" && !t.live && !t.quiet {
 		fmt.Fprintln(t.w, t.what)
 	}
 }
@@ -186,7 +193,7 @@ func (t *teller) label(what string) {
 func (t *teller) progress(p burst.Progress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.live && p.Elapsed < t.next {
+	if t.quiet || !t.live && p.Elapsed < t.next {
 		return
 	}
 	text := fmt.Sprintf("%.1f s: %d sent, %d answered", p.Elapsed.Seconds(), p.Offered, p.Answered)

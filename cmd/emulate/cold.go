@@ -16,6 +16,7 @@ import (
 func newCold(s streams) *cobra.Command {
 	var endpoint string
 	var n int
+	var asJSON, quiet bool
 	cmd := &cobra.Command{
 		Use:   "cold [FUNCTION]",
 		Short: "Stop warm environments of a running emulate serve",
@@ -36,12 +37,19 @@ An environment that runs a request finishes it first. Provisioned concurrency st
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(s.out, "%d %s stopped\n", stopped, plural(stopped, "environment"))
+			switch {
+			case asJSON:
+				fmt.Fprintf(s.out, "{\"stopped\":%d}\n", stopped)
+			case !quiet:
+				fmt.Fprintf(s.out, "%d %s stopped\n", stopped, plural(stopped, "environment"))
+			}
 			return nil
 		},
 	}
 	cmd.Flags().IntVarP(&n, "count", "n", 0, "stop `N` environments, those used longest ago first (default: all)")
 	cmd.Flags().StringVar(&endpoint, "endpoint", defaultEndpoint, "`URL` of the running emulate serve's AWS endpoint")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on standard output")
+	cmd.Flags().BoolVar(&quiet, "quiet", false, "only problems")
 	return cmd
 }
 

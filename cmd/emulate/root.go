@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -144,11 +145,13 @@ func newRoot(s streams) *cobra.Command {
   emulate simulate FILE      the same in virtual time, for loads that no laptop can run`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       versionText(),
 		Args:          unknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 
 		SuggestionsMinimumDistance: 2,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newServe(s), newInvoke(s), newCold(s), newExec(s), newBuild(s), newCheck(s), newClean(s), newBurst(s), newSimulate(s), newEventCommand(), newVersion(s))
 	return root
@@ -187,37 +190,65 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 }
 
 func newVersion(s streams) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "version", Short: "Print version, commit and Go version", Args: noArgs,
-		Run: func(*cobra.Command, []string) { fmt.Fprintln(s.out, versionText()) },
+		Run: func(*cobra.Command, []string) {
+			if !asJSON {
+				fmt.Fprintln(s.out, versionText())
+				return
+			}
+			p := newPrinter(s, &projectFlags{})
+			p.jsonLine(buildOf())
+			flush(p.out, &p.outBuf)
+		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on standard output")
+	return cmd
+}
+
+// build is what the Go toolchain recorded in the binary.
+type build struct {
+	Version string `json:"version"`
+	// Commit is its first 12 digits, "unknown" where nothing was recorded.
+	Commit string `json:"commit"`
+	// Modified says that the files were not those of the commit.
+	Modified bool   `json:"modified"`
+	Go       string `json:"go"`
 }
 
 // pseudoVersion is what Go calls a commit without a tag; its end is the commit.
 var pseudoVersion = regexp.MustCompile(`[-.]\d{14}-([0-9a-f]{12})(?:\+|$)`)
 
-// versionText is made of what the Go toolchain recorded in the binary.
-func versionText() string {
+func buildOf() build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "emulate (unknown build)"
+		return build{Version: "unknown", Commit: "unknown", Go: runtime.Version()}
 	}
-	version, commit := strings.TrimPrefix(info.Main.Version, "v"), "unknown"
-	if m := pseudoVersion.FindStringSubmatch(version); m != nil {
-		commit = m[1]
+	b := build{Version: strings.TrimPrefix(info.Main.Version, "v"), Commit: "unknown", Go: info.GoVersion}
+	if m := pseudoVersion.FindStringSubmatch(b.Version); m != nil {
+		b.Commit = m[1]
 	}
-	if version == "" || version == "(devel)" {
-		version = "devel"
+	if b.Version == "" || b.Version == "(devel)" {
+		b.Version = "devel"
 	}
 	for _, kv := range info.Settings {
-		switch {
-		case kv.Key == "vcs.revision":
-			commit = kv.Value[:min(12, len(kv.Value))]
-		case kv.Key == "vcs.modified" && kv.Value == "true":
-			commit += ", modified"
+		switch kv.Key {
+		case "vcs.revision":
+			b.Commit = kv.Value[:min(12, len(kv.Value))]
+		case "vcs.modified":
+			b.Modified = kv.Value == "true"
 		}
 	}
-	return fmt.Sprintf("emulate %s (commit %s, %s)", version, commit, info.GoVersion)
+	return b
+}
+
+func versionText() string {
+	b := buildOf()
+	if b.Modified {
+		b.Commit += ", modified"
+	}
+	return fmt.Sprintf("emulate %s (commit %s, %s)", b.Version, b.Commit, b.Go)
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {
