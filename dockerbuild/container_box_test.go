@@ -252,7 +252,7 @@ func TestContainerTroubles(t *testing.T) {
 	fn := f.boxed("provided.al2023", "bootstrap", "a")
 	fn.Code.BuildMethod = "makefile"
 	fn.Container.BuildImage = "emulate-test/no-such-image:never"
-	contains(t, f.fails(fn).Error(), "get image emulate-test/no-such-image:never of function fn failed:", "Name another by container.buildImage, or build on this machine: --build-host.")
+	contains(t, f.fails(fn).Error(), "get image emulate-test/no-such-image:never of function fn failed:", "Name another by container.buildImage, or build on this machine: `emulate build --host`")
 	lacks := f.boxed("provided.al2023", "bootstrap", "b")
 	lacks.Container.BuildImage = "emulate-test/build-packages"
 	contains(t, f.fails(lacks).Error(), "go build of function fn failed:\ngo is not in the build image emulate-test/build-packages\nName an image that has go by container.buildImage")

@@ -110,6 +110,9 @@ const (
 	forImage               // the image is the function's own, or what a Dockerfile builds on: nothing stands in for it
 )
 
+// onThisMachine is the way around build images and engines.
+const onThisMachine = "build on this machine: `emulate build --host`, or --build-host of the other commands."
+
 // getImage makes sure that the engine has an image. A pull is told as a step, with a line every few seconds.
 func (j *job) getImage(ctx context.Context, engine *docker.Engine, ref string, n need) (*docker.Image, error) {
 	step := "pull " + ref
@@ -157,14 +160,14 @@ func (j *job) engineFailed(step string, err error, n need) error {
 	case docker.ImageMissing, docker.NotPullable, docker.WrongPlatform:
 		switch n {
 		case forTools:
-			e.Hint = "The build needs this image. Name another by container.buildImage, or build on this machine: --build-host."
+			e.Hint = "The build needs this image. Name another by container.buildImage, or " + onThisMachine
 		case forRuntime:
 			e.Hint = "The function runs in this image. Name another by container.image."
 		}
 	case docker.Absent, docker.Stopped, docker.NoPermission, docker.TooOld:
 		e.Missing = "container engine"
 		if n != forImage {
-			e.Hint = "Or build on this machine: --build-host."
+			e.Hint = "Or " + onThisMachine
 		}
 	}
 	return e
@@ -179,7 +182,7 @@ func isEngineError(err error) bool {
 // missingTool is the failure of a tool that is not there: on this machine, or in the build image.
 func (j *job) missingTool(step, tool, mend string, err error) error {
 	if j.image != nil {
-		return j.fail(step, tool+" is not in the build image "+j.buildImage(), "Name an image that has "+tool+" by container.buildImage, or build on this machine: --build-host.", err)
+		return j.fail(step, tool+" is not in the build image "+j.buildImage(), "Name an image that has "+tool+" by container.buildImage, or "+onThisMachine, err)
 	}
 	e := j.fail(step, tool+" is not installed, or not on PATH", mend, err)
 	e.Missing = tool

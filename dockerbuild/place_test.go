@@ -44,11 +44,11 @@ func TestEngineFailedHints(t *testing.T) {
 		need need
 		hint string
 	}{
-		{docker.NotPullable, forTools, "The build needs this image. Name another by container.buildImage, or build on this machine: --build-host."},
+		{docker.NotPullable, forTools, "The build needs this image. Name another by container.buildImage, or " + onThisMachine},
 		{docker.NotPullable, forRuntime, "The function runs in this image. Name another by container.image."},
 		{docker.NotPullable, forImage, ""},
-		{docker.Stopped, forTools, "Or build on this machine: --build-host."},
-		{docker.Stopped, forRuntime, "Or build on this machine: --build-host."},
+		{docker.Stopped, forTools, "Or " + onThisMachine},
+		{docker.Stopped, forRuntime, "Or " + onThisMachine},
 		{docker.Stopped, forImage, ""},
 		{docker.DiskFull, forTools, ""},
 	} {

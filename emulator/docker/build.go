@@ -99,7 +99,7 @@ func (e *Engine) buildOptions(ctx context.Context, s BuildSpec, c *buildContext)
 		}
 		a, err := newSeeker().credentials(ctx, host)
 		if err != nil {
-			return o, &Error{Kind: NotPullable, Doing: "find the credentials for base image " + ref, Err: err, Mend: mendImage}
+			return o, &Error{Kind: NotPullable, Doing: "find the credentials for base image " + ref, Err: err, Mend: mendHelper}
 		}
 		if a != nil {
 			o.AuthConfigs[host] = *a

@@ -241,11 +241,11 @@ func TestSSHThatFails(t *testing.T) {
 
 func TestAbsent(t *testing.T) {
 	_, err := Connect(t.Context(), Options{Host: "unix://" + socket(t)})
-	wantKind(t, err, Absent, "no such file", "--executor process", "(named by the options)")
+	wantKind(t, err, Absent, "no such file", "Start it with", "(named by the options)")
 	s := home(t, nil)
 	places := []address{{url: "unix:///a", network: "unix", where: filepath.Join(s.home, "a")}, {url: "unix:///b", network: "unix", where: filepath.Join(s.home, "b")}}
 	_, err = s.first(t.Context(), places)
-	wantKind(t, err, Absent, "none of the usual sockets", "https://docs.docker.com/engine/install", "--executor process")
+	wantKind(t, err, Absent, "none of the usual sockets", "https://docs.docker.com/engine/install", "or podman")
 	if Unavailable(err) {
 		t.Error("an engine that never was is not one that comes back")
 	}
@@ -267,7 +267,7 @@ func dead(t testing.TB) string {
 func TestStopped(t *testing.T) {
 	path := dead(t)
 	_, err := Connect(t.Context(), Options{Host: "unix://" + path})
-	wantKind(t, err, Stopped, "connection refused", "--executor process")
+	wantKind(t, err, Stopped, "connection refused", "Start it with")
 	if !Unavailable(err) {
 		t.Error("a stopped engine may come back")
 	}

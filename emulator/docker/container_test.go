@@ -198,7 +198,7 @@ func TestRemovedByMany(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	e, image := theEngine(t)
 	_, err := e.Create(t.Context(), Spec{Image: "emulate-nobody-has-this:1"})
-	wantKind(t, err, ImageMissing, "emulate-nobody-has-this:1", "buildImage")
+	wantKind(t, err, ImageMissing, "emulate-nobody-has-this:1", "Pull or build it first")
 	_, err = e.Create(t.Context(), Spec{Image: image, Mounts: []Mount{{Bind: "/nowhere/at/all", Target: "/x"}}, Labels: ours})
 	wantKind(t, err, Refused, "/nowhere/at/all")
 	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH]

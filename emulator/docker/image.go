@@ -42,7 +42,7 @@ func (e *Engine) Pull(ctx context.Context, ref, platform string, progress func(P
 	doing := "pull image " + ref
 	auth, err := newSeeker().auth(ctx, registryOf(ref))
 	if err != nil {
-		return &Error{Kind: NotPullable, Doing: doing, Err: err, Mend: mendImage}
+		return &Error{Kind: NotPullable, Doing: doing, Err: err, Mend: mendHelper}
 	}
 	err = e.pull(ctx, ref, platform, auth, progress)
 	if auth != "" && err != nil && isDenied(err.Error()) {
@@ -80,7 +80,7 @@ func (e *Engine) notPullable(err error, ref string) error {
 	switch f.Kind {
 	case NotFound, ImageMissing, Conflict, Refused:
 		f.Kind = NotPullable
-		f.Mend = mendPull(ref, f.Err.Error()) + " " + mendImage
+		f.Mend = mendPull(ref, f.Err.Error())
 	}
 	return err
 }

@@ -9,26 +9,24 @@ import (
 	"strings"
 )
 
-// What a user can do.
+// What a user can do about the engine. How to do without it, or with another image, only a caller can say: it knows what the engine is for.
 const (
-	mendAbsent = "Install Docker (https://docs.docker.com/engine/install) or podman, or name an engine by DOCKER_HOST. " + mendWithout
-	// mendWithout is the way around all containers.
-	mendWithout = "Or do without containers: `--executor process` runs functions as plain processes, `--build-host` builds with its tools."
-	mendDisk    = "`docker system df` shows what fills the engine's disk, `docker system prune` removes what nobody uses, `emulate clean` what emulators left behind."
-	mendImage   = "Or name an image that you have: `container: {image: NAME}` for what a function runs in, `buildImage: NAME` for what it is built in."
+	mendAbsent = "Install Docker (https://docs.docker.com/engine/install) or podman, or name an engine by DOCKER_HOST."
+	mendDisk   = "`docker system df` shows what fills the engine's disk, `docker system prune` removes what nobody uses, `emulate clean` what emulators left behind."
+	mendHelper = "Look at credHelpers and credsStore in the docker CLI's config.json, and whether their programs are on PATH."
 )
 
 // mend is what the user can do about a failure of the engine or of the connection to it.
 func (e *Engine) mend(f *Error) string {
 	switch f.Kind {
 	case Absent, Stopped:
-		return startIt(e.dial.at, f.Err) + " " + mendWithout
+		return startIt(e.dial.at, f.Err)
 	case NoPermission:
-		return permit(e.dial.at) + " " + mendWithout
+		return permit(e.dial.at)
 	case DiskFull:
 		return mendDisk
 	case ImageMissing:
-		return "Pull or build it first, and look for a misspelt name. " + mendImage
+		return "Pull or build it first, and look for a misspelt name."
 	case WrongPlatform:
 		return e.mendPlatform()
 	}

@@ -270,7 +270,7 @@ func TestNotPullable(t *testing.T) {
 			r := newRegistry(t, 10)
 			r.guard = c.guard
 			_, err := e.Ensure(t.Context(), r.host+c.ref, "", nil)
-			wantKind(t, err, NotPullable, append(c.want, r.host+c.ref, "buildImage")...)
+			wantKind(t, err, NotPullable, append(c.want, r.host+c.ref)...)
 		})
 	}
 	_, err := e.Ensure(t.Context(), "127.0.0.1:1/team/app:1", "", nil)

@@ -140,7 +140,7 @@ type Error struct {
 	Kind Kind
 	// Doing is what was tried: "connect to the container engine at unix:///var/run/docker.sock".
 	Doing string
-	// Mend is what the user can do, "" where there is nothing to say.
+	// Mend is what the user can do about the engine or the image, "" where there is nothing to say. Ways around both are the caller's to tell.
 	Mend string
 	Err  error
 }

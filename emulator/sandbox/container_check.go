@@ -36,7 +36,7 @@ func (c *Container) Check(fn *config.Function) []config.Diagnostic {
 	if err == nil || !errors.As(err, &known) || known.Kind == docker.Stopped || known.Kind == docker.Absent {
 		return nil
 	}
-	d.Severity, d.Code, d.Message, d.Hint = config.Warning, "image-missing", fmt.Sprintf("function %s: image %s is not here; it is pulled at the first start", fn.Name, ref), known.Mend
+	d.Severity, d.Code, d.Message, d.Hint = config.Warning, "image-missing", fmt.Sprintf("function %s: image %s is not here; it is pulled at the first start", fn.Name, ref), strings.TrimSpace(known.Mend+" "+anotherImage(fn, err))
 	if known.Kind != docker.ImageMissing {
 		d.Code, d.Message = "image-unfit", fmt.Sprintf("function %s: %v", fn.Name, err)
 	}
@@ -51,10 +51,29 @@ func (c *Container) checkEngine(d config.Diagnostic, fn *config.Function) []conf
 	d.Code, d.Message = "no-container-engine", fmt.Sprintf("function %s needs a container: %v", fn.Name, err)
 	var known *docker.Error
 	if errors.As(err, &known) {
-		d.Hint = known.Mend
+		d.Hint = strings.TrimSpace(known.Mend + " " + withoutEngine(fn))
 		d.Message, _, _ = strings.Cut(d.Message, "\n")
 	}
 	return []config.Diagnostic{d}
+}
+
+// withoutEngine is the way around containers, for a function that has one: an image or Java is no process, and nor is what no interpreter here runs.
+func withoutEngine(fn *config.Function) string {
+	if _, unsupported := Unsupported(fn); unsupported || Uninstalled(fn) != "" {
+		return ""
+	}
+	return "Or do without containers: `--executor process` runs functions as plain processes, `--build-host` builds with this machine's tools."
+}
+
+// anotherImage is the way around a runtime's image that cannot be had. A function that is an image has no other.
+func anotherImage(fn *config.Function, err error) string {
+	switch docker.KindOf(err) {
+	case docker.ImageMissing, docker.NotPullable, docker.WrongPlatform:
+		if fn.PackageType != "Image" {
+			return "Or name an image that you have: `container: {image: NAME}`."
+		}
+	}
+	return ""
 }
 
 // Limits tells in plain lines what this executor cannot do with the engine that it found, for the start of serve. Before the first start it does not

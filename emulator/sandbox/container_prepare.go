@@ -19,7 +19,11 @@ func (c *Container) Prepare(ctx context.Context, fn *config.Function, code lambd
 		_, _, err = c.image(ctx, w.engine, fn, code)
 	}
 	if err != nil {
-		return fmt.Errorf("prepare the container of function %s: %w", fn.Name, err)
+		err = fmt.Errorf("prepare the container of function %s: %w", fn.Name, err)
+		if around := anotherImage(fn, err); around != "" {
+			err = fmt.Errorf("%w %s", err, around)
+		}
+		return err
 	}
 	return nil
 }
