@@ -25,25 +25,38 @@ func AtOnce(n int) Shape {
 func Rate(perSecond float64, d time.Duration) Shape { return Ramp(perSecond, perSecond, d) }
 
 // Ramp goes evenly from one number of requests per second to another, over d.
-func Ramp(from, to float64, d time.Duration) Shape {
-	seconds := d.Seconds()
-	total := (from + to) / 2 * seconds
-	slope := 0.0
-	if seconds > 0 {
-		slope = (to - from) / seconds
-	}
-	// By the time t, from*t + slope*t²/2 requests were sent; the nth is sent where that is n.
+func Ramp(from, to float64, d time.Duration) Shape { return stretches(stretch{from, to, d}) }
+
+// stretch is a time in which the rate, in requests per second, goes in a straight line.
+type stretch struct {
+	from, to float64
+	d        time.Duration
+}
+
+// stretches follow each other: the part of a request that is due at the end of one is so at the beginning of the next.
+func stretches(list ...stretch) Shape {
 	return func(yield func(time.Duration) bool) {
-		for n := 0.0; !Sent(n, total); n++ {
-			t := n / from
-			if slope != 0 {
-				t = (math.Sqrt(math.Max(0, from*from+2*slope*n)) - from) / slope
+		due, start := 0.0, time.Duration(0)
+		for _, s := range list {
+			total := (s.from + s.to) / 2 * s.d.Seconds()
+			for ; !Sent(due, total); due++ {
+				if !yield(start + s.when(due)) {
+					return
+				}
 			}
-			if !yield(time.Duration(t * float64(time.Second))) {
-				return
-			}
+			due, start = max(0, due-total), start+s.d
 		}
 	}
+}
+
+// when is the time after which n requests were sent, of which there are from*t + slope*t²/2 by the time t.
+func (s stretch) when(n float64) time.Duration {
+	slope := (s.to - s.from) / s.d.Seconds()
+	t := n / s.from
+	if slope != 0 {
+		t = (math.Sqrt(max(0, s.from*s.from+2*slope*n)) - s.from) / slope
+	}
+	return time.Duration(t * float64(time.Second))
 }
 
 // Sent says whether n requests are all of a stretch of time in which total are due, which is a rate times a time and so not exact: the request that
@@ -54,7 +67,7 @@ func Sent(n, total float64) bool { return !(n < total-1e-9-1e-12*total) }
 func Spike(base, peak float64, d time.Duration) Shape {
 	before := d * 45 / 100
 	during := d / 10
-	return Then(Rate(base, before), before, Then(Rate(peak, during), during, Rate(base, d-before-during)))
+	return stretches(stretch{base, base, before}, stretch{peak, peak, during}, stretch{base, base, d - before - during})
 }
 
 // Then puts one shape behind another, which begins at the offset at.

@@ -84,6 +84,7 @@ func TestShapesAreThoseOfABurst(t *testing.T) {
 		"a ramp up":         {[]Segment{{time.Minute, 0, 10}}, burst.Ramp(0, 10, time.Minute)},
 		"a ramp down":       {[]Segment{{time.Minute, 30, 0}}, burst.Ramp(30, 0, time.Minute)},
 		"a spike":           {Spike(5, 50, 27*time.Second, 6*time.Second, time.Minute), burst.Spike(5, 50, time.Minute)},
+		"of fractions":      {Spike(0.55, 7.7, 4500*time.Millisecond, time.Second, 10*time.Second), burst.Spike(0.55, 7.7, 10*time.Second)},
 		"one of a fraction": {steady(3, 3700*time.Millisecond), burst.Rate(3, 3700*time.Millisecond)},
 	} {
 		var want []time.Duration
