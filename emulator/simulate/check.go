@@ -128,10 +128,11 @@ func (c *checker) check(n *yaml.Node, t reflect.Type, property string) {
 // checkStruct checks the properties of a mapping, and gives those with an older name their name.
 func (c *checker) checkStruct(n *yaml.Node, t reflect.Type, property string) {
 	if n.Kind != yaml.MappingNode {
+		hint := ""
 		if property == "" {
-			property = "the file"
+			property, hint = "the file", "a recorded load, in CSV, is named in such a file: traffic: [{ trace: FILE }]"
 		}
-		c.errorf(n, "", "%s: here stands %s, not %s", property, form(t), written(n))
+		c.errorf(n, hint, "%s: here stands %s, not %s", property, form(t), written(n))
 		return
 	}
 	seen := map[string]bool{}
