@@ -81,36 +81,44 @@ func languageOf(path string) string {
 	return ""
 }
 
-// packageSize is the compressed size of a function's code and layers in MB.
+// packageSize is the compressed size of a function's code and layers in MB: a deployment package's own, or what packing the folders would give.
 func packageSize(code lambda.Code) (float64, error) {
-	size, err := codeSize(code)
-	packed := counter(size)
-	for i := 0; i < len(code.Layers) && err == nil; i++ {
-		err = pack(&packed, code.Layers[i])
+	packed := counter(code.Size)
+	roots := code.Layers
+	if code.Size == 0 {
+		roots = slices.Concat(folders(code), roots)
 	}
-	return float64(packed) / 1e6, err
-}
-
-// codeSize is the compressed size of a function's code in bytes: its deployment package's own, or what packing the folders would give.
-func codeSize(code lambda.Code) (int64, error) {
-	if code.Size > 0 {
-		return code.Size, nil
-	}
-	var packed counter
-	for _, dir := range slices.Concat([]string{code.Dir}, code.NodePath, code.PythonPath) {
+	for _, dir := range roots {
 		if err := pack(&packed, dir); err != nil {
 			return 0, err
 		}
 	}
-	return int64(packed), nil
+	return float64(packed) / 1e6, nil
 }
 
-// measure makes a lambda.Code's Measure. Most users never ask for a size, and a big folder takes seconds: it is found out when one asks, and once.
+// folders are those whose files a deployment package of the code would have.
+func folders(code lambda.Code) []string {
+	return slices.Concat([]string{code.Dir}, code.NodePath, code.PythonPath)
+}
+
+// measure makes a lambda.Code's Measure: the size of its files, as they are. What they would take in a package takes seconds to find out, and callers wait.
 func measure(code lambda.Code) func() int64 {
-	return sync.OnceValue(func() int64 {
-		size, err := codeSize(code)
-		if err != nil { // the folder is being built anew
-			return 0
+	return sync.OnceValue(func() (size int64) {
+		for _, root := range folders(code) {
+			if root == "" {
+				continue
+			}
+			// An error is that of a folder that is being built anew: what was seen of it counts.
+			_ = filepath.WalkDir(root, func(_ string, d fs.DirEntry, err error) error {
+				if err != nil || !d.Type().IsRegular() {
+					return err
+				}
+				info, err := d.Info()
+				if err == nil {
+					size += info.Size()
+				}
+				return err
+			})
 		}
 		return size
 	})

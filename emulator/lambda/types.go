@@ -91,7 +91,7 @@ type Code struct {
 	// Digest changes whenever the code does; Size is that of its deployment package in bytes, where there was one.
 	Digest string
 	Size   int64
-	// Measure tells what Size would be where there was no package, and may take its time; it is asked only when somebody wants to know. nil is 0.
+	// Measure tells the size of the code's files where there was no package; it is asked only when somebody wants to know. nil is 0.
 	Measure func() int64
 	// SHA256 is the base64 of a deployment package's hash, "" where there was none: then one is made of the digest.
 	SHA256 string
@@ -227,7 +227,7 @@ type Description struct {
 	State, LastUpdateStatus string
 	// StateReason and LastUpdateStatusReason hold the compiler's words where a build failed.
 	LastUpdateStatusReason string
-	// CodeSize is the size of the deployment package in bytes, or of what one of the code would be; finding out may take its time. nil is 0.
+	// CodeSize is the size of the deployment package in bytes, or of the files where there was none. nil is 0.
 	CodeSize func() int64
 }
 
