@@ -209,7 +209,7 @@ const (
 )
 
 // closeTimeout bounds how long a busy engine is waited for at the end.
-const closeTimeout = 30 * time.Second
+const closeTimeout = time.Minute
 
 // close removes the holder, everything that carries the session's label, and the folder.
 func (w *world) close(ctx context.Context) error {
