@@ -15,6 +15,8 @@ import (
 type Dist struct {
 	P50, P99 time.Duration
 	Values   []time.Duration
+	// Unknown is that nothing is said: every arrival must bring its own duration.
+	Unknown bool
 }
 
 // Constant is always d.
@@ -35,6 +37,7 @@ type sampler struct {
 	values    []time.Duration
 	constant  time.Duration
 	mu, sigma float64
+	unknown   bool
 }
 
 // z99 is the standard normal distribution's 99th percentile.
@@ -42,7 +45,7 @@ const z99 = 2.326
 
 // sampler scales all that is drawn by a factor.
 func (d Dist) sampler(scale float64) sampler {
-	s := sampler{constant: time.Duration(float64(d.P50) * scale)}
+	s := sampler{constant: time.Duration(float64(d.P50) * scale), unknown: d.Unknown}
 	for _, v := range d.Values {
 		s.values = append(s.values, time.Duration(float64(v)*scale))
 	}

@@ -260,28 +260,7 @@ func Read(r io.Reader, name string, open OpenFile) (*Scenario, error) {
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	if err := f.checkDurations(s.Traffic); err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
 	return s, nil
-}
-
-// checkDurations misses the duration of a function that gets more than a trace: one's lines may bring their own.
-func (f *file) checkDurations(traffic []Traffic) error {
-	for _, t := range traffic {
-		for _, share := range t.To {
-			if ff := &f.Functions[share.Function]; t.Trace == "" && !ff.hasDuration() {
-				return fmt.Errorf("function %s: how long does it take? (duration: 120ms, or {p50: 120ms, p99: 400ms})", ff.Name)
-			}
-		}
-	}
-	return nil
-}
-
-// hasDuration says whether the function has one, or each of its routes does.
-func (ff *fileFunction) hasDuration() bool {
-	without := func(r fileRoute) bool { return !r.Duration.set }
-	return ff.Duration.set || len(ff.Routes) > 0 && !slices.ContainsFunc(ff.Routes, without)
 }
 
 func (f *file) scenario(name string, open OpenFile) (*Scenario, error) {
@@ -346,6 +325,7 @@ func (ff *fileFunction) function(m *measured) (Function, error) {
 	if f.Duration, err = of(ff.Duration, duration); err != nil {
 		return f, fmt.Errorf("duration: %w", err)
 	}
+	f.Duration.Unknown = !ff.Duration.set
 	for _, d := range []struct {
 		name string
 		from fileDist

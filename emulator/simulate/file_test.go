@@ -162,6 +162,17 @@ func TestReadNeedsNoDuration(t *testing.T) {
 	}
 }
 
+// A line of a trace without a duration needs one of the function's.
+func TestTraceWithoutDurations(t *testing.T) {
+	s, err := Read(strings.NewReader("functions: {f: {init: 1s}}\ntraffic: [{trace: t.csv}]"), "s.yaml", opener(map[string]string{"t.csv": "0,f,5\n1,f\n"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Run(t.Context()); err == nil || err.Error() != "simulate s.yaml: the arrival at 1s has no duration, and f has none either" {
+		t.Error(err)
+	}
+}
+
 // What emulate.yaml and a scenario both tell has the same names in both; the older ones go on.
 func TestReadTheNamesOfEmulateYAML(t *testing.T) {
 	open := opener(map[string]string{"report.json": reportFile(t), "t.csv": "0,worker\n1,api/put,5\n"})

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"example.com/emulate/emulator/fleet"
@@ -165,6 +166,14 @@ func (f *Function) check() error {
 	return nil
 }
 
+// unknown says that the duration of some of its requests is.
+func (f *Function) unknown() bool {
+	if len(f.Routes) == 0 {
+		return f.Duration.Unknown
+	}
+	return slices.ContainsFunc(f.Routes, func(r Route) bool { return r.Duration.Unknown })
+}
+
 // target is where an arrival goes: a function, or one route of it. Several targets may be one function of the fleet.
 type target struct {
 	name     string
@@ -228,6 +237,9 @@ func (s *Scenario) check() error {
 		for _, share := range t.To {
 			if share.Function < 0 || share.Function >= len(s.Functions) {
 				return fmt.Errorf("traffic %d: there is no function %d", i+1, share.Function)
+			}
+			if f := &s.Functions[share.Function]; t.Trace == "" && f.unknown() {
+				return fmt.Errorf("function %s: how long does it take? (duration: 120ms, or {p50: 120ms, p99: 400ms})", f.Name)
 			}
 		}
 	}

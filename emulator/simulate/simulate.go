@@ -249,6 +249,9 @@ func (s *simulation) run(ctx context.Context) error {
 		if !more {
 			return fmt.Errorf("%d requests never end", s.inFlight)
 		}
+		if t := &s.targets[next.Function]; next.Duration < 0 && t.duration.unknown {
+			return fmt.Errorf("the arrival at %v has no duration, and %s has none either", next.At, t.name)
+		}
 		s.now = at
 		s.arrive(next)
 		next, more, err = arrivals.Next()
