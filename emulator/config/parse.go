@@ -123,9 +123,38 @@ func (p *parser) yaml() *node {
 		if errors.As(err, &le) {
 			at.line, at.col, message = max(le.Mark.Line, 1), max(le.Mark.Column, 1), le.Message
 		}
-		return p.fail(at, "syntax", "", "not well-formed YAML: %s", message)
+		return p.fail(at, "syntax", p.quoteHint(at), "not well-formed YAML: %s", message)
 	}
 	return p.fromYAML(doc.Content[0], 0)
+}
+
+// quoteHint is the mend where a reader stopped at a brace inside of a text without quotes, as in {path: /orders/{id}}; else "". Within { } and [ ] YAML
+// ends such a text at any brace.
+func (p *parser) quoteHint(at *node) string {
+	if at.line > len(p.src.lines) {
+		return ""
+	}
+	text := []rune(p.src.lines[at.line-1])
+	brace := at.col - 1
+	if brace < 1 || brace >= len(text) || text[brace] != '{' || strings.ContainsRune(" \t,[]{}\"'", text[brace-1]) {
+		return ""
+	}
+	start := string(text[:brace])
+	start = strings.TrimSpace(start[max(strings.LastIndexAny(start, ",[{")+1, strings.LastIndex(start, ": ")+1):])
+	open := 0
+	end := slices.IndexFunc(text[brace:], func(r rune) bool {
+		switch r {
+		case '{':
+			open++
+		case '}':
+			open--
+		}
+		return open < 0 || strings.ContainsRune(" \t\r,]", r)
+	})
+	if end < 0 {
+		end = len(text) - brace
+	}
+	return fmt.Sprintf("a text with braces needs quotes here: %q", start+string(text[brace:brace+end]))
 }
 
 func (p *parser) fromYAML(y *yaml.Node, depth int) *node {
