@@ -215,7 +215,7 @@ func (r *BundleReport) sizes(v *bundleView) {
 	r.Duplicates = v.code.duplicates
 	for i, t := range v.layers {
 		r.Layers += t.size
-		name := "layer " + filepath.Base(r.fn.Layers[i]) + ": "
+		name := "layer " + r.layer(i) + ": "
 		for _, p := range t.parts() {
 			r.Largest = append(r.Largest, Part{name + p.Path, p.Bytes})
 		}
@@ -234,6 +234,15 @@ func (r *BundleReport) sizes(v *bundleView) {
 		})
 	}
 	r.duplicates()
+}
+
+// layer is where the project has a layer, as ./layers/shared: several may be in folders of one name.
+func (r *BundleReport) layer(i int) string {
+	at := r.fn.Layers[i]
+	if rel, err := filepath.Rel(projectDir(r.fn), at); err == nil && filepath.IsLocal(rel) {
+		return "./" + filepath.ToSlash(rel)
+	}
+	return at
 }
 
 // duplicates warns of what could be spared, where it is worth it.

@@ -431,6 +431,21 @@ func TestPythonParts(t *testing.T) {
 	}
 }
 
+// A layer is called by its place in the project: folders of one name may be several.
+func TestPartsOfLayers(t *testing.T) {
+	c := newChecked(t, "nodejs22.x", "index.handler").write("index.js", "exports.handler = 1")
+	outside := filepath.Join(t.TempDir(), "layer")
+	c.fn.Layers = []string{filepath.Join(c.dir, "a", "layer"), filepath.Join(c.dir, "layer"), outside}
+	var want []Part
+	for i, at := range []string{"./a/layer", "./layer", outside} {
+		write(t, filepath.Join(c.fn.Layers[i], "x"), strings.Repeat("x", 90-i))
+		want = append(want, Part{"layer " + at + ": x", int64(90 - i)})
+	}
+	if d := cmp.Diff(append(want, Part{"index.js", 19}), c.report().Largest); d != "" {
+		t.Error(d)
+	}
+}
+
 // Functions of one folder share what was read.
 func TestSharedFolder(t *testing.T) {
 	c := newChecked(t, "nodejs22.x", "index.handler").write("index.js", "exports.handler = 1").write("other.js", "exports.handler = 1")

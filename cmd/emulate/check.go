@@ -156,7 +156,7 @@ func (c *checkRun) place(r *dockerbuild.BundleReport, file string) string {
 			return rel
 		}
 	}
-	if rel, err := filepath.Rel(r.Dir, file); err == nil && filepath.IsLocal(rel) && r.From == dockerbuild.FromBuild && !c.json {
+	if rel, err := filepath.Rel(r.Dir, file); err == nil && filepath.IsLocal(rel) && rel != "." && r.From == dockerbuild.FromBuild && !c.json {
 		return r.Function + ": " + rel
 	}
 	return file
