@@ -103,8 +103,10 @@ func (e *ownEngine) close() {
 			eventually(after(patience), func() bool { return syscall.Kill(pid, 0) != nil })
 		}
 	}
-	unmount := exec.Command("sh", "-c", `awk -v d="$0/" 'index($2, d) == 1 {print $2}' /proc/mounts | sort -r | xargs -r umount -l`, e.dir)
-	if err := errors.Join(unmount.Run(), os.RemoveAll(e.dir)); err != nil {
+	// So may the shim of a container that was being made when the daemon was killed.
+	clear := exec.Command("sh", "-c", `for shim in $(pgrep -f -- "-address $0/exec/"); do pkill -KILL -P "$shim"; kill -KILL "$shim"; done
+		awk -v d="$0/" 'index($2, d) == 1 {print $2}' /proc/mounts | sort -r | xargs -r umount -l`, e.dir)
+	if err := errors.Join(clear.Run(), os.RemoveAll(e.dir)); err != nil {
 		e.t.Error(err)
 	}
 }

@@ -373,7 +373,9 @@ func (e *testEngine) close() {
 			eventually(e.t, "containerd's end", func() bool { return syscall.Kill(pid, 0) != nil })
 		}
 	}
-	exec.Command("sh", "-c", `awk -v d="$1/" 'index($2, d) == 1 {print $2}' /proc/mounts | sort -r | xargs -r umount -l`, "umount", e.dir).Run()
+	// So may the shim of a container that was being made when the daemon was killed.
+	exec.Command("sh", "-c", `for shim in $(pgrep -f -- "-address $0/exec/"); do pkill -KILL -P "$shim"; kill -KILL "$shim"; done
+		awk -v d="$0/" 'index($2, d) == 1 {print $2}' /proc/mounts | sort -r | xargs -r umount -l`, e.dir).Run()
 }
 
 // The engine is killed under load and comes back: what runs goes on until the engine ends it, and is lost then; starts wait, and none hangs.
