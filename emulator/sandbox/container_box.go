@@ -1,11 +1,14 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
+	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -81,7 +84,7 @@ func (c *Container) newBox(ctx context.Context, w *world, p *blueprint) (*box, e
 	b := &box{w: w, key: p.key, copies: p.copies, function: p.function, network: p.network, reports: make(chan inside.Report, 4), samples: make(chan inside.Report, 1), gone: make(chan struct{})}
 	b.number, b.user = c.numbers.next()
 	s := p.container
-	s.Labels = w.labels
+	s.Name, s.Labels = w.nameOf(p.function, b.number), w.labels
 	s.User = fmt.Sprintf("%d:%d", b.user, b.user)
 	forward := c.options.Forward
 	listen := "127.0.0.1:9001"
@@ -101,6 +104,16 @@ func (c *Container) newBox(ctx context.Context, w *world, p *blueprint) (*box, e
 		return nil, errors.Join(fmt.Errorf("make a container: %w", err), b.remove(context.WithoutCancel(ctx)))
 	}
 	return b, nil
+}
+
+// notInNames is what engines do not take in the name of a container.
+var notInNames = regexp.MustCompile(`[^a-zA-Z0-9_.-]`)
+
+// nameOf is a container's name, so that docker ps tells whose it is: emulate-FUNCTION-SESSION-NUMBER. The session is in it because other emulators use the
+// engine, too; a number is given once.
+func (w *world) nameOf(function string, number int) string {
+	word := notInNames.ReplaceAllString(cmp.Or(function, "network"), "-")
+	return fmt.Sprintf("emulate-%s-%s%d", word, strings.TrimPrefix(w.prefix, "emulate-"), number)
 }
 
 // stale tells whether a container could not be made because of what its blueprint names and is gone: the image, or the holder of the network. The
