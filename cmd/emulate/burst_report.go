@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +33,28 @@ func (f *reportFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.html, "html", "", "write the report with charts to `FILE`, one page that needs nothing else")
 	fl.StringArrayVar(&f.claims, "assert", nil, "`CLAIMS` about the report, such as 'p99<300ms' (repeatable)")
 	fl.BoolVar(&f.quiet, "quiet", false, "no progress, only the report and problems")
+}
+
+// writable says what is wrong with the files of a report before a load is sent for it.
+func (f *reportFlags) writable() error {
+	for name, path := range map[string]string{"--json": f.json, "--html": f.html} {
+		if path == "" || path == standardOutput && name == "--json" {
+			continue
+		}
+		is, err := os.Stat(path)
+		if err == nil && !is.Mode().IsRegular() && !is.IsDir() {
+			continue // a pipe, or a device
+		}
+		file, failed := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+		if failed != nil {
+			return usagef("%s: %w", name, failed)
+		}
+		_ = file.Close() // nothing was written
+		if err != nil {
+			_ = os.Remove(path) // until there is a report
+		}
+	}
+	return nil
 }
 
 // tellRuns prints a report, or the table of a sweep, writes the JSON that was asked for (on standard output nothing else is written then), and holds
@@ -169,14 +192,16 @@ type teller struct {
 	mu    sync.Mutex
 	what  string
 	drawn bool
-	next  time.Duration // of the next line where there is no terminal
+	// Lines of this load, and of those before it, which are not told again.
+	now, before map[string]bool
+	next        time.Duration // of the next line where there is no terminal
 }
 
 // plainEvery is how often a line is written where there is no terminal.
 const plainEvery = 10 * time.Second
 
 func newTeller(w io.Writer) *teller {
-	return &teller{w: w, live: isTerminal(w), width: widthOf(w), color: paletteFor(w), next: plainEvery}
+	return &teller{now: map[string]bool{}, before: map[string]bool{}, w: w, live: isTerminal(w), width: widthOf(w), color: paletteFor(w), next: plainEvery}
 }
 
 // label is what the next load tries.
@@ -184,6 +209,10 @@ func (t *teller) label(what string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.what, t.next = strings.TrimSpace(what), plainEvery
+	for line := range t.now {
+		t.before[line] = true
+	}
+	clear(t.now)
 	if t.what != "" && !t.live && !t.quiet {
 		fmt.Fprintln(t.w, t.what)
 	}
@@ -222,12 +251,25 @@ func (t *teller) progress(p burst.Progress) {
 	t.drawn = true
 }
 
-// Write is for what else has to be said meanwhile.
+// Write is for what else has to be said meanwhile, in whole lines. What was said of an earlier setting of a sweep is not said again.
 func (t *teller) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	var fresh []byte
+	for line := range bytes.Lines(b) {
+		if !t.before[string(line)] {
+			t.now[string(line)] = true
+			fresh = append(fresh, line...)
+		}
+	}
+	if len(fresh) == 0 {
+		return len(b), nil
+	}
 	t.wipe()
-	return t.w.Write(b)
+	if _, err := t.w.Write(fresh); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // say writes a line that stays.

@@ -64,6 +64,9 @@ func (f *simulateFlags) run(ctx context.Context, s streams, path string, seeded 
 	if err != nil {
 		return err
 	}
+	if err := f.report.writable(); err != nil {
+		return err
+	}
 	scenario, err := readScenario(path)
 	if err != nil {
 		return usagef("%w", err)
