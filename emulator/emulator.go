@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,9 +36,10 @@ type Emulator struct {
 
 	mu      sync.Mutex
 	project *config.Project
-	fronts  []*front           // the first is that of Port; the others belong to one API each
-	sources map[string]*source // by function name
-	told    map[string]bool    // what is said once, and was
+	fronts  []*front              // the first is that of Port; the others belong to one API each
+	sources map[string]*source    // by function name
+	first   map[string]chan built // the builds that Start began, by function name
+	told    map[string]bool       // what is said once, and was
 	started bool
 	closed  bool
 	builds  sync.WaitGroup
@@ -115,11 +118,46 @@ func (e *Emulator) Start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	results := e.build(changes, e.notBuilt)
+	first := map[string]chan built{}
+	for i, done := range e.build(changes, e.notBuilt) {
+		first[changes[i].Name] = done
+	}
+	e.mu.Lock()
+	e.first = first
+	e.mu.Unlock()
 	if e.o.WaitForBuilds {
-		if _, failed := await(ctx, results); failed != nil {
-			return &BuildError{failed}
+		return e.AwaitBuilds(ctx)
+	}
+	return nil
+}
+
+// AwaitBuilds waits until these functions are built that Start began to build, all of them where none is named. Its error is a *BuildError where one of
+// them was not, or where ctx ended before; an event tells what a build failed of, too.
+func (e *Emulator) AwaitBuilds(ctx context.Context, functions ...string) error {
+	e.mu.Lock()
+	first := e.first
+	e.mu.Unlock()
+	if len(functions) == 0 {
+		functions = slices.Sorted(maps.Keys(first))
+	}
+	var failed []error
+	for _, name := range functions {
+		done, begun := first[name]
+		if !begun {
+			continue
 		}
+		select {
+		case b := <-done:
+			done <- b // for who asks next
+			if b.err != nil {
+				failed = append(failed, b.err)
+			}
+		case <-ctx.Done():
+			return &BuildError{append(failed, context.Cause(ctx))}
+		}
+	}
+	if failed != nil {
+		return &BuildError{failed}
 	}
 	return nil
 }

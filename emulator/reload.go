@@ -158,8 +158,8 @@ type built struct {
 }
 
 // build builds functions side by side, and tells each that fails. Each result is sent once, and the channels need not be read.
-func (e *Emulator) build(list []*config.Function, failed func(*config.Function, error)) []<-chan built {
-	var results []<-chan built
+func (e *Emulator) build(list []*config.Function, failed func(*config.Function, error)) []chan built {
+	var results []chan built
 	for _, f := range list {
 		done := make(chan built, 1)
 		results = append(results, done)
@@ -219,7 +219,7 @@ func (e *Emulator) buildOne(f *config.Function, number int, failed func(*config.
 }
 
 // await collects the results of builds.
-func await(ctx context.Context, results []<-chan built) (changed []string, failed []error) {
+func await(ctx context.Context, results []chan built) (changed []string, failed []error) {
 	for _, r := range results {
 		select {
 		case b := <-r:

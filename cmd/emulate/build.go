@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,7 @@ change is not built again. The folders are in a cache; --output copies them.`,
   emulate build orders -o dist
   emulate build --path ./project --host`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			args = f.takeOverrides(args)
 			o, err := f.options(path, os.Getenv)
 			if err != nil {
 				return err
@@ -43,6 +45,7 @@ change is not built again. The folders are in a cache; --output copies them.`,
 	fl.BoolVar(&b.Host, "build-host", false, "the same under the name that serve has for it")
 	_ = fl.MarkHidden("build-host") // it exists: it was added just above
 	fl.StringVar(&path, "path", "", "project folder or configuration `FILE` (default: the current folder)")
+	fl.BoolVar(&f.o.Lenient, "lenient", false, "build what can be built of a configuration with errors")
 	f.addConfiguration(fl)
 	f.addOutput(fl)
 	return cmd
@@ -62,9 +65,20 @@ func runBuild(cmd *cobra.Command, s streams, f *projectFlags, o emulator.Options
 				fmt.Fprintf(s.err, "%s\n", r.Err)
 			}
 		}
+		if o.Lenient && len(b.Functions) == 0 && onlyBroken(failed) {
+			return nil // what is left out was told
+		}
 		return &codeError{code: exitFailed}
 	}
 	return p.startError(err)
+}
+
+// onlyBroken says whether functions were not built for the configuration's errors alone, which --lenient lets pass.
+func onlyBroken(failed *emulator.BuildError) bool {
+	return !slices.ContainsFunc(failed.Errs, func(err error) bool {
+		var wrong *emulator.ConfigError
+		return !errors.As(err, &wrong)
+	})
 }
 
 // built shows what became of each function.

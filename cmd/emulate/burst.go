@@ -49,7 +49,7 @@ answers tell is known. Without a shape, 100 requests are sent at once. Path and 
   emulate burst /hello --ramp 0..500 --for 1m --assert 'cold_ratio<0.05' 'p99<300ms' 'throttles==0'
   emulate burst hello --path ./orders --at-once 50 --compare provisioned=0,10,50 memory=128,1769`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			target, err := b.report.sortArguments("burst", "TARGET", "emulate burst /hello --at-once 100", args, os.Args[1:], &b.compare)
+			target, err := b.report.sortArguments("burst", "TARGET", "emulate burst /hello --at-once 100", f.takeOverrides(args), os.Args[1:], &b.compare)
 			if err != nil {
 				return err
 			}
@@ -68,12 +68,16 @@ answers tell is known. Without a shape, 100 requests are sent at once. Path and 
 	fl.StringVar(&b.endpoint, "endpoint", defaultEndpoint, "`URL` of the running emulate serve's AWS endpoint")
 	fl.StringVar(&b.path, "path", "", "serve this project folder or `FILE` for the burst (with --compare: default the current folder)")
 	f.addProject(cmd)
+	freePorts(fl)
 	return cmd
 }
 
 func (b *burstFlags) run(cmd *cobra.Command, s streams, f *projectFlags, target string) error {
 	claims, axes, err := parseClaims(b.report.claims, b.compare)
 	if err != nil {
+		return err
+	}
+	if err := b.report.writable(); err != nil {
 		return err
 	}
 	shape, err := b.shape.shape()
@@ -173,6 +177,18 @@ func (j *burstJob) send(ctx context.Context, at *found) (*burst.Report, error) {
 	return report, err
 }
 
+// built waits until every function of a private emulator is built, or is known not to be: compilers would slow the load. What answers must be.
+func (j *burstJob) built(ctx context.Context, e *emulator.Emulator, function string) error {
+	var failed *emulator.BuildError
+	if err := e.AwaitBuilds(ctx); err != nil && !errors.As(err, &failed) {
+		return err
+	}
+	if function == "" {
+		return nil
+	}
+	return awaitTarget(ctx, e, "sent", function)
+}
+
 // private serves the project for each setting.
 func (j *burstJob) private(cmd *cobra.Command, s streams, f *projectFlags, axes []burst.Axis) ([]burst.Compared, error) {
 	if strings.Contains(j.target, "://") {
@@ -188,6 +204,7 @@ func (j *burstJob) private(cmd *cobra.Command, s streams, f *projectFlags, axes 
 		if err != nil {
 			return runs, err
 		}
+		o.WaitForBuilds = false
 		j.told.label(settingsOf(settings))
 		p := newPrinter(streams{in: s.in, out: j.told, err: j.told}, f)
 		p.problemsOnly, p.quiet, p.errColor = true, true, paletteFor(s.err)
@@ -195,6 +212,9 @@ func (j *burstJob) private(cmd *cobra.Command, s streams, f *projectFlags, axes 
 		var report *burst.Report
 		err = withEmulator(cmd.Context(), o, p, func(e *emulator.Emulator) (err error) {
 			report, err = j.against(cmd.Context(), burst.NewServe(e.AWSURL()), func(ctx context.Context, at *found) (*burst.Report, error) {
+				if err := j.built(ctx, e, at.function); err != nil {
+					return nil, err
+				}
 				if refused, err := sweep.set(ctx, at), (*burst.CallError)(nil); errors.As(refused, &err) && len(axes) > 1 {
 					j.told.say("%s: left out, as AWS refuses it: %s", strings.TrimSpace(settingsOf(settings)), err.Message)
 					return nil, nil

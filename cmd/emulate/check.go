@@ -32,7 +32,7 @@ The exit code is 2 where the configuration has an error, and 1 where a bundle ha
 		Example: `  emulate check
   emulate build -o dist && emulate check --built dist --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path, err := pathArgument(cmd, args)
+			path, err := pathArgument(cmd, &f, args)
 			if err != nil {
 				return err
 			}
@@ -45,10 +45,16 @@ The exit code is 2 where the configuration has an error, and 1 where a bundle ha
 		},
 	}
 	f.add(cmd)
+	for _, name := range notOfCheck {
+		_ = cmd.Flags().MarkHidden(name) // it exists: f.add added it
+	}
 	cmd.Flags().StringVar(&built, "built", "", "`DIR` that emulate build -o filled: check what is in it")
 	cmd.Flags().BoolVar(&sizes, "sizes", false, "show the ten largest parts of every bundle")
 	return cmd
 }
+
+// notOfCheck are flags that check takes, so that the same ones can be given as to serve, and that change nothing of what it tells.
+var notOfCheck = []string{"port", "aws-port", "host", "profile", "spares", "cold-starts", "no-cpu-limit", "build-host", "no-watch", "no-build", "no-freeze", "seed"}
 
 // checkRun is one emulate check.
 type checkRun struct {

@@ -45,6 +45,8 @@ func (p *printer) cleaned(c emulator.Cleaned) {
 		fmt.Fprintln(p.out)
 	}
 	switch n := len(c.Removed); {
+	case n == 0 && len(c.Kept) > 0:
+		fmt.Fprintln(p.out, "nothing else to remove")
 	case n == 0:
 		fmt.Fprintln(p.out, "nothing to remove")
 	case c.Bytes > 0:

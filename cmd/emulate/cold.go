@@ -82,12 +82,12 @@ func callCold(cmd *cobra.Command, endpoint, function string, n int) (int, error)
 		err = json.Unmarshal(data, &answer)
 	}
 	switch {
+	case resp.StatusCode != http.StatusOK && answer.Error == "":
+		return 0, explained(cmd.Context(), endpoint, function, resp.StatusCode, fmt.Errorf("HTTP %d: %s", resp.StatusCode, bytes.TrimSpace(data)))
 	case err != nil:
 		return 0, fmt.Errorf("read the answer of %s: %w", endpoint, err)
 	case answer.Error != "":
-		return 0, errors.New(answer.Error)
-	case resp.StatusCode != http.StatusOK:
-		return 0, fmt.Errorf("HTTP %d: %s", resp.StatusCode, data)
+		return 0, explained(cmd.Context(), endpoint, function, resp.StatusCode, errors.New(answer.Error))
 	}
 	return answer.Stopped, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"example.com/emulate/emulator"
@@ -31,13 +32,19 @@ shell has none, dummy AWS credentials and a region.`,
 		Example: `  emulate exec -- go test ./...
   emulate exec --path ./orders -- sh -c 'curl -fsS "$EMULATE_URL/health"'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if cmd.ArgsLenAtDash() != 0 || len(args) == 0 {
+			if dash := cmd.ArgsLenAtDash(); dash > 0 && len(f.takeOverrides(args[:dash])) == 0 {
+				args = args[dash:]
+			} else if dash != 0 {
+				args = nil
+			}
+			if len(args) == 0 {
 				return usagef("emulate exec needs -- and a command: emulate exec -- go test ./...")
 			}
 			return runExec(cmd, s, &f, path, args)
 		},
 	}
 	f.add(cmd)
+	freePorts(cmd.Flags())
 	cmd.Flags().StringVar(&path, "path", "", "project folder or configuration `FILE` (default: the current folder)")
 	return cmd
 }
@@ -96,6 +103,13 @@ func exitOf(state *os.ProcessState) int {
 		return 128 + int(status.Signal())
 	}
 	return state.ExitCode()
+}
+
+// freePorts lets the help of the ports say what private makes of them.
+func freePorts(fl *pflag.FlagSet) {
+	for name, usage := range map[string]string{"port": "port of the APIs (default: a free one)", "aws-port": "port of the AWS endpoint (default: a free one)"} {
+		fl.Lookup(name).DefValue, fl.Lookup(name).Usage = "0", usage
+	}
 }
 
 // private completes the options of an emulator that serves one command: free ports unless some are asked for, no watching.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"regexp"
 	"strconv"
@@ -18,6 +19,7 @@ type projectFlags struct {
 	template   string
 	parameters []string
 	overrides  []string
+	words      []string // KEY=VALUE that stood after --parameter-overrides as arguments
 	env        []string
 	json       bool
 	quiet      bool
@@ -126,11 +128,35 @@ func (f *projectFlags) options(path string, getenv func(string) string) (emulato
 			o.Parameters[k] = v
 		}
 	}
+	words, err := pairs("--parameter-overrides", f.words)
+	if err != nil {
+		return o, err
+	}
+	maps.Copy(o.Parameters, words)
 	if o.Env, err = pairs("--env", f.env); err != nil {
 		return o, err
 	}
 	o.Began = began
 	return o, nil
+}
+
+// parameterWord is a word of --parameter-overrides: names of parameters are alphanumeric.
+var parameterWord = regexp.MustCompile(`(?s)^(?:ParameterKey=([A-Za-z0-9]+),ParameterValue=|([A-Za-z0-9]+)=)(.*)$`)
+
+// takeOverrides takes KEY=VALUE out of the arguments where --parameter-overrides was given: SAM and the AWS CLI take them as separate words.
+func (f *projectFlags) takeOverrides(args []string) (rest []string) {
+	if len(f.overrides) == 0 {
+		return args
+	}
+	for _, a := range args {
+		m := parameterWord.FindStringSubmatch(a)
+		if _, err := os.Stat(a); m == nil || err == nil {
+			rest = append(rest, a)
+			continue
+		}
+		f.words = append(f.words, m[1]+m[2]+"="+m[3])
+	}
+	return rest
 }
 
 // pairs reads KEY=VALUE values.

@@ -11,11 +11,14 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"example.com/emulate/emulator"
+	"example.com/emulate/emulator/burst"
+	"example.com/emulate/emulator/config"
 )
 
 const defaultEndpoint = "http://127.0.0.1:3001"
@@ -41,7 +44,7 @@ failed.`,
   emulate event apigw-http | emulate invoke api -e -
   emulate invoke hello --path ./project`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
+			if args = f.takeOverrides(args); len(args) != 1 {
 				return usagef("emulate invoke needs one FUNCTION: emulate invoke hello")
 			}
 			payload, err := i.payload(s.in)
@@ -58,7 +61,11 @@ failed.`,
 			p := newPrinter(streams{in: s.in, out: s.err, err: s.err}, &f)
 			p.problemsOnly = true
 			o.OnEvents = p.events
+			o.WaitForBuilds = false
 			return withEmulator(cmd.Context(), o, p, func(e *emulator.Emulator) error {
+				if err := awaitTarget(cmd.Context(), e, "invoked", functionOf(args[0])); err != nil {
+					return err
+				}
 				return i.call(cmd.Context(), s, e.AWSURL(), args[0], payload)
 			})
 		},
@@ -70,6 +77,7 @@ failed.`,
 	fl.StringVar(&i.endpoint, "endpoint", defaultEndpoint, "`URL` of the running emulate serve's AWS endpoint")
 	fl.StringVar(&i.path, "path", "", "serve this project folder or `FILE` for the one invocation")
 	f.add(cmd)
+	freePorts(fl)
 	return cmd
 }
 
@@ -109,7 +117,12 @@ func (i *invokeFlags) call(ctx context.Context, s streams, endpoint, function st
 	if errors.As(err, &transport) {
 		err = transport.Err // the address is said already
 	}
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("invoke %s: %w", function, context.Cause(ctx))
+	case err != nil && i.path != "":
+		return fmt.Errorf("invoke %s: %w", function, err)
+	case err != nil:
 		return fmt.Errorf("invoke %s at %s (is emulate serve running there? --endpoint says where, --path PATH needs none): %w", function, endpoint, err)
 	}
 	defer resp.Body.Close()
@@ -118,7 +131,7 @@ func (i *invokeFlags) call(ctx context.Context, s streams, endpoint, function st
 		return fmt.Errorf("read the answer of %s: %w", function, err)
 	}
 	if resp.StatusCode >= 300 {
-		return answerError(resp, body)
+		return explained(ctx, endpoint, function, resp.StatusCode, answerError(resp, body))
 	}
 	if text, err := base64.StdEncoding.DecodeString(resp.Header.Get("X-Amz-Log-Result")); err == nil {
 		_, _ = s.err.Write(text) // a closed standard error is the user's choice
@@ -132,6 +145,48 @@ func (i *invokeFlags) call(ctx context.Context, s streams, endpoint, function st
 		return &codeError{code: exitFailed} // the payload says what failed
 	}
 	return nil
+}
+
+// functionOf is the name in NAME, NAME:QUALIFIER or an ARN.
+func functionOf(target string) string {
+	if _, rest, ok := strings.Cut(target, ":function:"); ok {
+		target = rest
+	}
+	name, _, _ := strings.Cut(target, ":")
+	return name
+}
+
+// awaitTarget waits until the target's function is built. Others need not be: an event tells of those that cannot.
+func awaitTarget(ctx context.Context, e *emulator.Emulator, done, function string) error {
+	err := e.AwaitBuilds(ctx, function)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var failed *emulator.BuildError
+	if errors.As(err, &failed) {
+		e.Flush() // why comes first
+		return fmt.Errorf("not %s: function %s was not built", done, function)
+	}
+	return err
+}
+
+// explained adds to the error of an answer what the emulator at the endpoint tells: the functions that there are, or that it is none.
+func explained(ctx context.Context, endpoint, function string, status int, err error) error {
+	if status != http.StatusNotFound && status != http.StatusForbidden {
+		return err
+	}
+	var s served
+	if serve := burst.NewServe(endpoint); serve.Call(ctx, http.MethodGet, "/_emulate/status", nil, &s) != nil {
+		return fmt.Errorf("%w (%s is no AWS endpoint of an emulate serve; is it the port of the APIs? The ready line of serve has both)", err, endpoint)
+	}
+	names := s.names()
+	if function == "" || slices.Contains(names, functionOf(function)) {
+		return err
+	}
+	if near := config.Nearest(functionOf(function), names); near != "" {
+		return fmt.Errorf("%w (did you mean %s?)", err, near)
+	}
+	return fmt.Errorf("%w (the project has %s)", err, strings.Join(names, ", "))
 }
 
 // answerError puts AWS's error into words.

@@ -148,8 +148,12 @@ func (p *printer) ready(r *telemetry.Project) {
 	}
 	_ = tw.Flush() // a buffer does not fail
 	if len(r.APIs) == 0 {
+		where := ""
+		if r.AWS != defaultEndpoint {
+			where = " --endpoint " + r.AWS
+		}
 		for _, f := range r.Functions {
-			fmt.Fprintf(&p.outBuf, "  %s: emulate invoke %s\n", f.Name, f.Name)
+			fmt.Fprintf(&p.outBuf, "  %s: emulate invoke %s%s\n", f.Name, f.Name, where)
 		}
 	}
 	fmt.Fprintf(&p.outBuf, "  seed %d\n", r.Seed)

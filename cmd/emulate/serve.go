@@ -28,7 +28,7 @@ PATH is a folder or a configuration file: emulate.yaml, or a SAM or CloudFormati
   emulate serve ./orders --port 8080 --env LOG_LEVEL=debug
   emulate serve -t template.yaml --parameter Stage=dev`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path, err := pathArgument(cmd, args)
+			path, err := pathArgument(cmd, &f, args)
 			if err != nil {
 				return err
 			}
@@ -40,11 +40,11 @@ PATH is a folder or a configuration file: emulate.yaml, or a SAM or CloudFormati
 }
 
 // pathArgument is the one argument PATH, or "".
-func pathArgument(cmd *cobra.Command, args []string) (string, error) {
+func pathArgument(cmd *cobra.Command, f *projectFlags, args []string) (string, error) {
 	if cmd.ArgsLenAtDash() >= 0 {
 		return "", usagef("%s -- CMD is not built yet", cmd.CommandPath())
 	}
-	if len(args) > 1 {
+	if args = f.takeOverrides(args); len(args) > 1 {
 		return "", usagef("%s takes one PATH, got %q too", cmd.CommandPath(), args[1])
 	}
 	if len(args) == 1 {
