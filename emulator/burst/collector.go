@@ -31,13 +31,15 @@ type collector struct {
 	answers   *recent[Sample]
 	verdicts  *recent[verdict]
 	// onDemand are the environments beside provisioned ones that started during the load.
-	onDemand map[string]bool
-	last     Environments // as they were counted last
-	others   int64        // requests of others
-	dropped  int64
-	unsure   int64 // answers of which no event told
-	gone     bool  // the events have ended
-	cut      int64 // requests that the end of ctx met
+	onDemand   map[string]bool
+	last       Environments      // as they were counted last
+	others     int64             // requests of others
+	unanswered int64             // requests of the load that ended without an answer: events may tell of them
+	first      map[string]string // what the first of each failure says
+	dropped    int64
+	unsure     int64 // answers of which no event told
+	gone       bool  // the events have ended
+	cut        int64 // requests that the end of ctx met
 	// interrupted says that ctx ended before the load did.
 	interrupted bool
 }
@@ -67,7 +69,7 @@ func newCollector(ctx context.Context, o Options) (*collector, error) {
 	if o.Target == "" {
 		o.Target = o.Load.Request.URL
 	}
-	c := &collector{o: o, index: map[string]int{}, onDemand: map[string]bool{}}
+	c := &collector{o: o, index: map[string]int{}, first: map[string]string{}, onDemand: map[string]bool{}}
 	_, name, found := strings.Cut(o.Load.Request.URL, invokePath)
 	c.invoke = found
 	options := RecorderOptions{Seed: o.Seed, Bucket: countEvery}
@@ -178,6 +180,9 @@ func (c *collector) take(n news) {
 
 // sample is the end of a request, as the client saw it.
 func (c *collector) sample(s Sample) {
+	if s.Err != nil {
+		c.unanswered++
+	}
 	if s.Cut {
 		c.cut++
 		return
@@ -238,11 +243,23 @@ func (c *collector) record(s Sample, v verdict) {
 	why := failureOf(s)
 	if why != "" {
 		c.so.Failed++
+		c.said(why, s.Body)
 	}
 	if v.cold {
 		c.so.ColdStarts++
 	}
 	c.recorder.Request(Outcome{Function: v.function, Arrived: s.At, Latency: s.Took, Duration: -1, Cold: v.cold, Failed: why != "", Failure: why})
+}
+
+// said keeps what AWS's error document of the first of equal failures says, where it says more than the status.
+func (c *collector) said(why string, body []byte) {
+	var document struct{ Message string }
+	if len(body) == 0 || json.Unmarshal(body, &document) != nil || document.Message == "" || strings.HasSuffix(why, " "+document.Message) {
+		return
+	}
+	if _, known := c.first[why]; !known && len(c.first) < maxFailures {
+		c.first[why] = document.Message
+	}
 }
 
 // failureOf says why an answer is none, or one that nobody wants; "" where it is well.

@@ -2,6 +2,8 @@ package burst
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +55,9 @@ func inMillis(n float64) time.Duration { return time.Duration(n * float64(time.M
 // access is the end of a request through an API.
 func (c *collector) access(l *line, i int) {
 	if c.invoke {
-		c.others++
+		if l.Function == "" || throttleOf(l.Error) != "" { // any other is counted by its invocation
+			c.others++
+		}
 		return
 	}
 	c.functions[i].hit = c.functions[i].hit || l.Function != ""
@@ -194,8 +198,15 @@ func (c *collector) remark(offered int64) {
 	if c.interrupted {
 		c.notes = append(c.notes, fmt.Sprintf("interrupted: %s of %s requests had no answer yet, and are not counted", count(c.cut), count(offered)))
 	}
+	for _, why := range slices.Sorted(maps.Keys(c.first)) {
+		c.notes = append(c.notes, fmt.Sprintf("the first %s says: %s", why, c.first[why]))
+	}
 	note(c.unsure, "of %s answers no event told whether they were cold starts: they count as warm")
-	note(c.others, "%s requests of others met the emulator meanwhile: environments, durations and cost have them too")
+	others := "%s requests of others"
+	if c.others -= min(c.others, c.unanswered); c.others == 1 { // what the load gave up met the emulator all the same
+		others = "%s request of others"
+	}
+	note(c.others, others+" met the emulator meanwhile: environments, durations and cost have what they did too")
 	note(c.dropped, "%s events were lost because reading them was too slow: cold starts, durations and cost are too low")
 }
 

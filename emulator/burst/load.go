@@ -118,12 +118,14 @@ func (g *generator) warm() error {
 			errs <- err
 		}()
 	}
-	var failed error
+	var failed error // the first: many would say the same
 	for range n {
-		failed = errors.Join(failed, <-errs)
+		if err := <-errs; failed == nil {
+			failed = err
+		}
 	}
 	if len(ready) == 0 && failed != nil {
-		return firstOf(failed)
+		return failed
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -132,14 +134,6 @@ func (g *generator) warm() error {
 		g.wg.Go(func() { g.wait(w) })
 	}
 	return nil
-}
-
-// firstOf is one of many errors that say the same.
-func firstOf(err error) error {
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		return many.Unwrap()[0]
-	}
-	return err
 }
 
 // dispatch offers each arrival at its time.

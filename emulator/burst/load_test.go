@@ -248,3 +248,13 @@ func TestACancelledLoadEnds(t *testing.T) {
 		t.Errorf("ended with %v and %d samples, want 10", err, ended.Load())
 	}
 }
+
+// Connections that nobody takes fail alike: that is told once.
+func TestLoadTellsARefusalOnce(t *testing.T) {
+	srv := httptest.NewServer(http.NotFoundHandler())
+	srv.Close()
+	err := Load{Shape: AtOnce(20), Ready: 20, Request: Request{URL: srv.URL}}.Run(t.Context(), nil, func(Sample) { t.Error("a sample") })
+	if err == nil || strings.Count(err.Error(), "\n") > 0 || strings.Count(err.Error(), "dial tcp") != 1 {
+		t.Errorf("%v, want one refusal", err)
+	}
+}

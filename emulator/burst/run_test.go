@@ -196,13 +196,60 @@ func TestRunSaysWhatItDoesNotKnow(t *testing.T) {
 	})
 	r := runFake(t, s, "/hello", 1)
 	notes := strings.Join(r.Notes, "\n")
-	for _, want := range []string{"1 requests of others", "5 events were lost"} {
+	for _, want := range []string{"1 request of others", "5 events were lost"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("notes %q lack %q", notes, want)
 		}
 	}
 	if r = runFake(t, s, "/hello", 1); r.Requests != 1 || !strings.Contains(strings.Join(r.Notes, "\n"), "the emulator went away") {
 		t.Errorf("%d requests, notes %q", r.Requests, r.Notes)
+	}
+}
+
+// A request of another is counted once, by its invocation or, without one, by its access line; those of the load that were given up are nobody else's.
+func TestRunCountsOthersOnce(t *testing.T) {
+	s := newFakeServe(t, func(s *fakeServe, n int, w http.ResponseWriter, r *http.Request) {
+		id := fmt.Sprintf("id-%d", n)
+		if n == 0 {
+			s.invocation("another", "$LATEST", "e", 0)
+			s.say("access", `"function":"f","requestId":"of-the-api","status":200,"error":""`)
+			s.say("access", `"function":"f","requestId":"refused","error":"TooManyRequestsException: Rate Exceeded. (ReservedFunctionConcurrentInvocationLimitExceeded)"`)
+		}
+		s.invocation(id, "$LATEST", "e", 0)
+		if n == 1 {
+			select {
+			case <-r.Context().Done(): // no answer
+			case <-time.After(time.Minute):
+			}
+			return
+		}
+		w.Header().Set("X-Amzn-Requestid", id)
+	})
+	r, err := Run(t.Context(), Options{
+		Load:   Load{Shape: AtOnce(3), Request: Request{Method: http.MethodPost, URL: s.URL + invokePath + "f/invocations", Body: []byte("{}")}, Timeout: time.Second, Connections: 1},
+		Source: NewServe(s.URL),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(r.Notes, "\n"); r.Failed != 1 || !strings.Contains(notes, "2 requests of others met") {
+		t.Errorf("failed %d, notes %q", r.Failed, notes)
+	}
+}
+
+// What the first of equal failures says is told, once.
+func TestRunTellsWhatAFailureSays(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"Type":"User","message":"Could not parse"}`)
+	}))
+	defer srv.Close()
+	r, err := Run(t.Context(), Options{Load: Load{Shape: AtOnce(5), Request: Request{URL: srv.URL}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := r.Summary(); strings.Count(text, "the first HTTP 400 Bad Request says: Could not parse") != 1 || r.Failures["HTTP 400 Bad Request"] != 5 {
+		t.Error(text)
 	}
 }
 
