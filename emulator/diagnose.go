@@ -42,6 +42,9 @@ func load(o Options) (*config.Project, []config.Diagnostic, error) {
 	if p == nil {
 		return nil, list, nil
 	}
+	for _, f := range p.Functions {
+		f.Executor = or(o.ExecutorOf[f.Name], f.Executor)
+	}
 	misplaced := misplace(p, o)
 	list = append(list, misplaced...)
 	inOrder(list)

@@ -169,6 +169,33 @@ func TestLenientServesTheOthers(t *testing.T) {
 	}
 }
 
+// Who needs one function waits for its build alone, and is told of its failure alone, as often as it asks. Where one runs is said for it alone.
+func TestAwaitBuilds(t *testing.T) {
+	t.Parallel()
+	w := serve(t, map[string]string{
+		"emulate.yaml":   "functions:\n  good: ./good\n  bad: ./bad\n  picture: {image: {uri: \"example.com/none:v1\"}}\n",
+		"good/index.mjs": "export const handler = async () => 1\n", "bad/index.ts": "export const handler = async () => (\n",
+	}, func(o *emulator.Options) { o.WaitForBuilds, o.ExecutorOf = false, map[string]string{"good": "process", "bad": "process"} })
+	for range 2 {
+		if err := w.AwaitBuilds(t.Context(), "good"); err != nil {
+			t.Errorf("good: %v", err)
+		}
+		var failed *emulator.BuildError
+		if err := w.AwaitBuilds(t.Context(), "bad"); !errors.As(err, &failed) || len(failed.Errs) != 1 {
+			t.Errorf("bad: %v, want one *BuildError", err)
+		}
+		if err := w.AwaitBuilds(t.Context()); !errors.As(err, &failed) || !strings.Contains(err.Error(), "bad") {
+			t.Errorf("all: %v, want a *BuildError", err)
+		}
+	}
+	if err := w.AwaitBuilds(t.Context(), "none"); err != nil {
+		t.Errorf("none: %v", err)
+	}
+	if _, err := emulator.New(emulator.Options{ExecutorOf: map[string]string{"good": "dokker"}}); err == nil {
+		t.Error("an executor dokker is taken")
+	}
+}
+
 // A build that fails when serving begins is a diagnostic: nothing was reloaded. After a change it is a failed reload.
 func TestFirstBuildFails(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,8 @@ package emulator
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +32,8 @@ type Options struct {
 	// Executor is "", "auto", "process" or "docker": where functions run that do not choose themselves. "auto" takes containers for those that need
 	// them, and processes otherwise.
 	Executor string
+	// ExecutorOf is where single functions run, by their names: over Executor, and over what they choose themselves.
+	ExecutorOf map[string]string
 	// DockerNetwork is the network of all containers whose function names none itself: shared, own, host, none, or one of the engine's; "" leaves it to
 	// the configuration.
 	DockerNetwork string
@@ -93,10 +97,12 @@ func (e *BuildError) Error() string { return errors.Join(e.Errs...).Error() }
 func (e *BuildError) Unwrap() []error { return e.Errs }
 
 func (o *Options) check() error {
-	switch o.Executor {
-	case "", "auto", "process", "docker":
-	default:
-		return &UsageError{fmt.Sprintf("unknown executor %q: it is auto, process or docker", o.Executor)}
+	for _, executor := range append(slices.Sorted(maps.Values(o.ExecutorOf)), o.Executor) {
+		switch executor {
+		case "", "auto", "process", "docker":
+		default:
+			return &UsageError{fmt.Sprintf("unknown executor %q: it is auto, process or docker", executor)}
+		}
 	}
 	if o.ColdStarts != "" && o.ColdStarts != "measured" && o.ColdStarts != coldStartsAWS {
 		return &UsageError{fmt.Sprintf("unknown cold starts %q: it is measured or aws", o.ColdStarts)}

@@ -200,7 +200,7 @@ func (j *burstJob) private(cmd *cobra.Command, s streams, f *projectFlags, axes 
 		if err != nil {
 			return runs, err
 		}
-		sweep, err := newPoint(settings, &o)
+		sweep, err := newPoint(settings, &o, functionBefore(o, j.target, j.request.method))
 		if err != nil {
 			return runs, err
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // compareSettings are the names that a sweep of burst knows, for messages.
-const compareSettings = "provisioned, reserved and memory of the target's function, freeze (true or false), executor (process or docker) and coldStarts (measured or aws)"
+const compareSettings = "provisioned, reserved and memory of the target's function, its executor (process or docker), freeze (true or false) and coldStarts (measured or aws)"
 
 // point is one combination of a sweep's settings.
 type point struct {
@@ -22,8 +22,8 @@ type point struct {
 	provisioned, reserved, memory *int
 }
 
-// newPoint reads the settings; those of the emulator go into its options.
-func newPoint(settings []burst.Setting, o *emulator.Options) (*point, error) {
+// newPoint reads the settings; those of the emulator, and of the function that answers, go into its options.
+func newPoint(settings []burst.Setting, o *emulator.Options, function string) (*point, error) {
 	p := &point{settings: settings}
 	for _, s := range settings {
 		n, notNumber := strconv.Atoi(s.Value)
@@ -52,7 +52,7 @@ func newPoint(settings []burst.Setting, o *emulator.Options) (*point, error) {
 			}
 			o.NoFreeze = !on
 		case "executor":
-			o.Executor = s.Value
+			o.ExecutorOf = map[string]string{function: s.Value}
 		case "coldStarts":
 			o.ColdStarts = s.Value
 		default:
@@ -71,7 +71,7 @@ func (p *point) set(ctx context.Context, at *found) error {
 		return usagef("--compare %s: it is not known which function answers: give a function's name as TARGET", p.settings[0].Name)
 	}
 	if p.provisioned != nil && *p.provisioned > 0 && at.route != "" && at.qualifier == "" {
-		return usagef("--compare provisioned: %s calls %s:$LATEST, which cannot be provisioned: give the function an alias (alias: live; SAM: AutoPublishAlias: live), "+
+		return usagef("--compare provisioned: %s calls %s:$LATEST, which cannot be provisioned: let the route call an alias of the function (emulate.yaml: alias: live; SAM: AutoPublishAlias: live; else its ARN in the integration), "+
 			"or burst the function itself: emulate burst %s", at.route, at.function, at.function)
 	}
 	c := control{at.source, "/functions/" + url.PathEscape(at.function)}

@@ -12,6 +12,7 @@ import (
 
 	"example.com/emulate/emulator"
 	"example.com/emulate/emulator/burst"
+	"example.com/emulate/emulator/config"
 )
 
 // served is what the controls of an emulator tell, as far as a target needs it.
@@ -47,7 +48,10 @@ func find(ctx context.Context, serve *burst.Serve, target, method string) (*foun
 	if strings.HasPrefix(target, "/") {
 		return at, s.route(at, target, method)
 	}
-	return at, s.function(at, serve.Endpoint(), target)
+	if err := s.function(at, serve.Endpoint(), target); err != nil || at.qualifier == "" {
+		return at, err
+	}
+	return at, checkQualifier(ctx, at)
 }
 
 // serves says whether a URL leads to one of the emulator's ports.
@@ -209,6 +213,49 @@ func (s *served) function(at *found, endpoint, target string) error {
 	at.function = name
 	at.url = invokeURL(endpoint, name, at.qualifier)
 	return nil
+}
+
+// functionBefore is the function that answers a target, found in the configuration before it is served; "" where there is none, of which find tells.
+func functionBefore(o emulator.Options, target, method string) string {
+	if !strings.HasPrefix(target, "/") {
+		return functionOf(target)
+	}
+	p, _, err := config.Load(o.Configuration())
+	if err != nil || p == nil {
+		return ""
+	}
+	var s served
+	for _, a := range p.APIs {
+		for _, r := range a.Routes {
+			s.Routes = append(s.Routes, emulator.Route{
+				API: a.ID, Stage: a.Stages[0].Name, Method: r.Method, Path: r.Path, Function: r.Integration.Function, Qualifier: r.Integration.Qualifier,
+			})
+		}
+	}
+	var at found
+	if s.route(&at, target, method) != nil {
+		return ""
+	}
+	return at.function
+}
+
+// checkQualifier finds the version or alias of a target.
+func checkQualifier(ctx context.Context, at *found) error {
+	path := "/2015-03-31/functions/" + url.PathEscape(at.function)
+	err := at.source.Call(ctx, http.MethodGet, path+"/configuration?Qualifier="+url.QueryEscape(at.qualifier), nil, nil)
+	refused := (*burst.CallError)(nil)
+	if !errors.As(err, &refused) || refused.Status != http.StatusNotFound {
+		return err
+	}
+	var list struct{ Aliases []struct{ Name string } }
+	if err := at.source.Call(ctx, http.MethodGet, path+"/aliases", nil, &list); err != nil {
+		return err
+	}
+	names := []string{"$LATEST"}
+	for _, a := range list.Aliases {
+		names = append(names, a.Name)
+	}
+	return usagef("function %s has no version or alias %s: there are %s", at.function, at.qualifier, strings.Join(names, ", "))
 }
 
 func invokeURL(endpoint, name, qualifier string) string {

@@ -71,7 +71,7 @@ func TestREADMECommands(t *testing.T) {
 			t.Errorf("README.md: there is no command %q", m[0])
 		}
 	}
-	known := map[string]bool{"endpoint-url": true, "function-name": true, "help": true} // of the AWS CLI, and of cobra
+	known := map[string]bool{"endpoint-url": true, "function-name": true, "qualifier": true, "help": true} // of the AWS CLI, and of cobra
 	for _, m := range regexp.MustCompile(`--([a-z]+(?:-[a-z]+)*)`).FindAllStringSubmatch(readme, -1) {
 		found := known[m[1]]
 		for _, cmd := range root.Commands() {
