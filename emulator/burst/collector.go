@@ -57,6 +57,7 @@ type verdict struct {
 	function int
 	cold     bool
 	reason   string // of a throttle
+	unserved bool   // no environment had it
 }
 
 // Who a request is counted for that no function is known of.
@@ -191,7 +192,7 @@ func (c *collector) sample(s Sample) {
 	c.recorder.Arrive(s.At)
 	refused := c.invoke && s.Status >= http.StatusBadRequest
 	if c.o.Source == nil || c.gone || s.Err != nil || s.RequestID == "" || refused {
-		c.record(s, verdict{function: c.likely(), reason: reasonOf(s)})
+		c.record(s, verdict{function: c.likely(), reason: reasonOf(s), unserved: s.Err != nil || refused})
 		return
 	}
 	if v, ok := c.verdicts.take(s.RequestID); ok {
@@ -248,7 +249,7 @@ func (c *collector) record(s Sample, v verdict) {
 	if v.cold {
 		c.so.ColdStarts++
 	}
-	c.recorder.Request(Outcome{Function: v.function, Arrived: s.At, Latency: s.Took, Duration: -1, Cold: v.cold, Failed: why != "", Failure: why})
+	c.recorder.Request(Outcome{Function: v.function, Arrived: s.At, Latency: s.Took, Duration: -1, Cold: v.cold, Failed: why != "", Failure: why, Unserved: why != "" && v.unserved})
 }
 
 // said keeps what AWS's error document of the first of equal failures says, where it says more than the status.

@@ -61,7 +61,7 @@ func (c *collector) access(l *line, i int) {
 		return
 	}
 	c.functions[i].hit = c.functions[i].hit || l.Function != ""
-	c.verdict(l.RequestID, verdict{function: i, cold: l.Cold, reason: throttleOf(l.Error)})
+	c.verdict(l.RequestID, verdict{function: i, cold: l.Cold, reason: throttleOf(l.Error), unserved: l.Function == ""})
 }
 
 // throttleOf finds the Reason in the error of an access line: "TooManyRequestsException: Rate Exceeded. (Reason)".

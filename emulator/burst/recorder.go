@@ -38,12 +38,12 @@ type Recorder struct {
 
 // tally is one function's counts.
 type tally struct {
-	completed, failed, throttled, spill, starts int64
-	throttles, failures                         map[string]int64
-	warm, cold, duration, init, waited          Histogram
-	usage                                       Usage
-	keptGB                                      float64 // that Keep told
-	peakAll, peakBusy                           int32
+	completed, failed, throttled, spill, starts  int64
+	throttles, failures                          map[string]int64
+	warm, cold, unserved, duration, init, waited Histogram
+	usage                                        Usage
+	keptGB                                       float64 // that Keep told
+	peakAll, peakBusy                            int32
 }
 
 // NewRecorder makes an empty Recorder.
@@ -74,6 +74,8 @@ type Outcome struct {
 	// Duration of the function itself; negative where it is not known.
 	Duration            time.Duration
 	Cold, Failed, Spill bool
+	// Unserved says that it failed before any environment had it, or that nobody knows: it is neither cold nor warm.
+	Unserved bool
 	// Failure says in a few words why it failed; equal ones are counted together.
 	Failure string
 }
@@ -103,11 +105,14 @@ func (r *Recorder) Request(q Outcome) {
 		t.duration.Add(q.Duration)
 	}
 	p := point{q.Arrived, q.Latency, int32(q.Function)}
-	if q.Cold {
+	switch {
+	case q.Unserved:
+		t.unserved.Add(q.Latency)
+	case q.Cold:
 		t.cold.Add(q.Latency)
 		r.series.at(q.Arrived).cold++
 		r.cold.add(p, r.random)
-	} else {
+	default:
 		t.warm.Add(q.Latency)
 		r.warm.add(p, r.random)
 	}
@@ -234,6 +239,7 @@ func (t *tally) merge(o *tally) {
 	}
 	t.warm.Merge(&o.warm)
 	t.cold.Merge(&o.cold)
+	t.unserved.Merge(&o.unserved)
 	t.duration.Merge(&o.duration)
 	t.init.Merge(&o.init)
 	t.waited.Merge(&o.waited)
@@ -245,15 +251,17 @@ func (t *tally) totals(cost Cost) Totals {
 	var latency Histogram
 	latency.Merge(&t.warm)
 	latency.Merge(&t.cold)
+	served := latency.n
+	latency.Merge(&t.unserved)
 	out := Totals{
 		Requests: t.completed + t.failed + t.throttled, Completed: t.completed, Failed: t.failed, Throttled: t.throttled,
 		Throttles: maps.Clone(t.throttles), Failures: maps.Clone(t.failures), ColdStarts: t.cold.n, Spillover: t.spill,
-		Latency: latency.Latency(), Warm: t.warm.Latency(), Cold: t.cold.Latency(), Duration: t.duration.Latency(), Init: t.init.Latency(),
+		Latency: latency.Latency(), Warm: t.warm.Latency(), Cold: t.cold.Latency(), Unserved: t.unserved.Latency(), Duration: t.duration.Latency(), Init: t.init.Latency(),
 		EnvironmentStarts: t.starts, PeakEnvironments: t.peakAll, PeakBusy: t.peakBusy, WaitedForMachine: t.waited.Latency(),
 		Cost: Cost{Usage: t.usage, Dollars: cost.Dollars, KeepingPerMonth: cost.KeepingPerMonth, Prices: PriceSource},
 	}
-	if latency.n > 0 {
-		out.ColdRatio = float64(t.cold.n) / float64(latency.n)
+	if served > 0 {
+		out.ColdRatio = float64(t.cold.n) / float64(served)
 	}
 	return out
 }

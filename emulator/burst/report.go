@@ -45,15 +45,16 @@ type Totals struct {
 	Throttles map[string]int64 `json:"throttles"`
 	// Failures by what the client saw, where a client was there.
 	Failures map[string]int64 `json:"failures,omitempty"`
-	// ColdStarts are requests that waited for the INIT of an environment; ColdRatio is their share of the requests that were not throttled.
+	// ColdStarts are requests that waited for the INIT of an environment; ColdRatio is their share of the requests that environments had.
 	ColdStarts int64   `json:"coldStarts"`
 	ColdRatio  float64 `json:"coldRatio"`
 	// Spillover are requests that found no provisioned environment though their version has some.
 	Spillover int64 `json:"spillover"`
-	// Latency of requests that were not throttled, and the same for warm and cold ones alone.
-	Latency Latency `json:"latency"`
-	Warm    Latency `json:"warm"`
-	Cold    Latency `json:"cold"`
+	// Latency of requests that were not throttled, and the same for warm and cold ones alone, and for those that failed without an environment.
+	Latency  Latency `json:"latency"`
+	Warm     Latency `json:"warm"`
+	Cold     Latency `json:"cold"`
+	Unserved Latency `json:"unserved,omitzero"`
 	// Duration is the time that the function itself took, and Init the Init Duration of its environments, where they are known.
 	Duration Latency `json:"duration"`
 	Init     Latency `json:"init"`
@@ -160,7 +161,7 @@ func (t *Totals) latencyTable() [][]string {
 	for _, l := range []struct {
 		name string
 		Latency
-	}{{"latency, ms", t.Latency}, {"  warm", t.Warm}, {"  cold", t.Cold}, {"duration", t.Duration}, {"init", t.Init}} {
+	}{{"latency, ms", t.Latency}, {"  warm", t.Warm}, {"  cold", t.Cold}, {"  unserved", t.Unserved}, {"duration", t.Duration}, {"init", t.Init}} {
 		if l.Count > 0 {
 			row := []string{l.name, count(l.Count)}
 			for _, v := range []float64{l.Min, l.P50, l.P90, l.P95, l.P99, l.P999, l.Max} {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -217,10 +218,8 @@ func TestRunCountsOthersOnce(t *testing.T) {
 		}
 		s.invocation(id, "$LATEST", "e", 0)
 		if n == 1 {
-			select {
-			case <-r.Context().Done(): // no answer
-			case <-time.After(time.Minute):
-			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-r.Context().Done() // no answer
 			return
 		}
 		w.Header().Set("X-Amzn-Requestid", id)
@@ -249,6 +248,35 @@ func TestRunTellsWhatAFailureSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	if text := r.Summary(); strings.Count(text, "the first HTTP 400 Bad Request says: Could not parse") != 1 || r.Failures["HTTP 400 Bad Request"] != 5 {
+		t.Error(text)
+	}
+}
+
+// What a route answers by itself, or nobody answers, met no environment: it is neither warm nor cold.
+func TestRunTellsUnservedRequestsApart(t *testing.T) {
+	s := newFakeServe(t, func(s *fakeServe, n int, w http.ResponseWriter, r *http.Request) {
+		id := fmt.Sprintf("id-%d", n)
+		w.Header().Set("Apigw-Requestid", id)
+		switch n {
+		case 0:
+			s.say("access", `"requestId":%q,"status":502,"error":"no integration"`, id)
+		case 1:
+			s.say("access", `"function":"f","requestId":%q,"status":502,"cold":true,"error":"the function failed"`, id)
+		case 2:
+			<-r.Context().Done()
+			return
+		}
+		w.WriteHeader(http.StatusBadGateway)
+	})
+	r, err := Run(t.Context(), Options{Load: Load{Shape: AtOnce(3), Request: Request{URL: s.URL + "/x"}, Timeout: time.Second}, Source: NewServe(s.URL)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []any{r.Failed, r.Latency.Count, r.Unserved.Count, r.Cold.Count, r.Warm.Count, r.ColdRatio}
+	if d := cmp.Diff([]any{int64(3), int64(3), int64(2), int64(1), int64(0), 1.0}, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+	if text := r.Summary(); !strings.Contains(text, "\n  unserved ") {
 		t.Error(text)
 	}
 }
