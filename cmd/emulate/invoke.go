@@ -199,5 +199,8 @@ func answerError(resp *http.Response, body []byte) error {
 	if e.Reason != "" {
 		e.Message += " (" + e.Reason + ")"
 	}
+	if name == "" { // it is not Lambda that answers
+		name = fmt.Sprintf("HTTP %d", resp.StatusCode)
+	}
 	return fmt.Errorf("%s: %s", name, e.Message)
 }
