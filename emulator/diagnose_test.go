@@ -175,7 +175,9 @@ func TestAwaitBuilds(t *testing.T) {
 	w := serve(t, map[string]string{
 		"emulate.yaml":   "functions:\n  good: ./good\n  bad: ./bad\n  picture: {image: {uri: \"example.com/none:v1\"}}\n",
 		"good/index.mjs": "export const handler = async () => 1\n", "bad/index.ts": "export const handler = async () => (\n",
-	}, func(o *emulator.Options) { o.WaitForBuilds, o.ExecutorOf = false, map[string]string{"good": "process", "bad": "process"} })
+	}, func(o *emulator.Options) {
+		o.WaitForBuilds, o.ExecutorOf = false, map[string]string{"good": "process", "bad": "process"}
+	})
 	for range 2 {
 		if err := w.AwaitBuilds(t.Context(), "good"); err != nil {
 			t.Errorf("good: %v", err)
