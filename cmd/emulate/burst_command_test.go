@@ -76,3 +76,49 @@ func TestRouteOfATarget(t *testing.T) {
 		t.Error("/ is routed")
 	}
 }
+
+// The word after a bare --json is its FILE only where another argument is the target.
+func TestFileOfJSON(t *testing.T) {
+	for _, c := range []struct {
+		typed      []string
+		args       []string
+		json, want string // want is the target, "" for wrong usage
+	}{
+		{[]string{"--json", "/x"}, []string{"/x"}, "-", "/x"},
+		{[]string{"/x", "--json"}, []string{"/x"}, "-", "/x"},
+		{[]string{"/x", "--json", "out.json"}, []string{"/x", "out.json"}, "out.json", "/x"},
+		{[]string{"--json", "out", "/x"}, []string{"out", "/x"}, "out", "/x"},
+		{[]string{"--json", "-", "/x"}, []string{"-", "/x"}, "-", "/x"},
+		{[]string{"--json", "-"}, []string{"-"}, "-", ""},
+		{[]string{"--json", "--at-once", "3", "/x", "/y"}, []string{"/x", "/y"}, "-", ""},
+		{[]string{"--json", "/x", "--assert", "p99<1s", "cold_ratio<1"}, []string{"/x", "cold_ratio<1"}, "-", "/x"},
+	} {
+		f := reportFlags{json: standardOutput}
+		target, err := f.sortArguments("burst", "TARGET", "", c.args, c.typed, new([]string))
+		if target != c.want || f.json != c.json || (err == nil) != (c.want != "") {
+			t.Errorf("%q: target %q, file %q, %v; want %q, %q", c.typed, target, f.json, err, c.want, c.json)
+		}
+	}
+	f := reportFlags{json: "given.json"} // by --json=given.json
+	if target, err := f.sortArguments("burst", "TARGET", "", []string{"/x"}, []string{"--json=given.json", "/x"}, new([]string)); target != "/x" || err != nil || f.json != "given.json" {
+		t.Errorf("--json=FILE: %q, %q, %v", target, f.json, err)
+	}
+}
+
+// What was said of one setting of a sweep is not said of the next; what is new is. With --quiet nothing is told but what has to be.
+func TestTellerSaysThingsOnce(t *testing.T) {
+	var b bytes.Buffer
+	told := newTeller(&b)
+	told.label("memory=128")
+	told.say("a limit")
+	told.say("a limit")
+	told.label("memory=256")
+	fmt.Fprint(told, "a limit\nanother\n")
+	told.quiet = true
+	told.label("memory=512")
+	told.progress(burst.Progress{Elapsed: time.Hour})
+	told.say("left out")
+	if d := cmp.Diff("memory=128\na limit\na limit\nmemory=256\nanother\nleft out\n", b.String()); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
