@@ -255,7 +255,7 @@ func checkQualifier(ctx context.Context, at *found) error {
 	for _, a := range list.Aliases {
 		names = append(names, a.Name)
 	}
-	return usagef("function %s has no version or alias %s: there are %s", at.function, at.qualifier, strings.Join(names, ", "))
+	return usagef("function %s has no version or alias %s: it has %s", at.function, at.qualifier, strings.Join(names, ", "))
 }
 
 func invokeURL(endpoint, name, qualifier string) string {
