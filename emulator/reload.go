@@ -46,10 +46,24 @@ func (e *Emulator) apply(p *config.Project) []*config.Function {
 				e.dropSource(f.Name)
 			}
 		}
+		if settingsOf(old) != settingsOf(p) {
+			e.notice("limits, idleTimeout and coldStarts are read when serve starts: start it again for what has changed of them")
+		}
 	}
 	e.run.keep(p)
 	e.route(p)
 	return build
+}
+
+// settings are what a project says of the whole account, which the Lambda service has from the start.
+type settings struct {
+	concurrency, startBurst, startsPerSecond, requestRate int
+	idleTimeout                                           time.Duration
+	coldStarts                                            string
+}
+
+func settingsOf(p *config.Project) settings {
+	return settings{p.AccountConcurrency, p.StartBurst, p.StartsPerSecond, p.RequestRate, p.IdleTimeout, p.ColdStarts}
 }
 
 func (e *Emulator) setSource(f *config.Function) {

@@ -218,6 +218,12 @@ func TestConfigurationIsReloaded(t *testing.T) {
 	if got := w.get(url + "/js"); got.status != 404 {
 		t.Errorf("a removed route answers %d", got.status)
 	}
+	from = w.now()
+	w.write("emulate.yaml", reloadConfig+"limits: {concurrency: 500}\n")
+	w.await(from, "what does not take effect", func(e telemetry.Event) bool {
+		n, ok := e.Record.(*telemetry.Notice)
+		return ok && strings.HasPrefix(n.Text, "limits, idleTimeout and coldStarts are read when serve starts")
+	})
 }
 
 // Functions come and go with the configuration. A changed one gets new environments, where the change concerns them; the others keep theirs.
