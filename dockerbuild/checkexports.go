@@ -50,7 +50,7 @@ var annotation = regexp.MustCompile(`(?:^|[;}\n])\s*0\s*&&\s*\(module\.exports\s
 // Of a script as esbuild prints it: no comments, one space around operators, statements of the top level without indentation.
 var (
 	exportStar  = regexp.MustCompile(`(?m)^export \* from `)
-	moduleWords = regexp.MustCompile(`(^|[^\w$.]|\.\.\.)(exports|module|eval)($|[^\w$])`)
+	moduleWords = regexp.MustCompile(`(^|[^\w$.]|\.\.\.)(exports|module|eval)($|[^\w$])|\bthis\[|\(this[,)]`)
 	assigned    = regexp.MustCompile(`\bexports\.([A-Za-z_$][\w$]*) = `)
 	// literal is an object that is all of the exports; on one line without anything computed or spread.
 	literal = regexp.MustCompile(`(?m)^module\.exports = \{(?:([^\n\[.]*)\};$|\n((?s:.*?))^\};$)`)

@@ -58,6 +58,8 @@ func TestExports(t *testing.T) {
 		"ES destructured":    {mjs, "export const { handler } = make()", ""},
 		"ES quoted":          {mjs, "const run = 1; export { run as 'handler' }", ""},
 		"ES first line":      {mjs, "export async function handler() {}", ""},
+		"by a computed this": {js, "exports.a = 1\nfor (const k of ['han' + 'dler']) this[k] = () => {}", "warning"},
+		"this handed on":     {js, "exports.a = 1\nadd(this, 'x')", "warning"},
 		"not JavaScript":     {js, "exports.a = {{", "warning"},
 		"nothing":            {js, "console.log(1)", "warning"},
 		"large":              {js, "exports.a = 1" + strings.Repeat("\n", parseLimit), "warning"},

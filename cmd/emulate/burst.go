@@ -49,7 +49,8 @@ answers tell is known. Without a shape, 100 requests are sent at once. Path and 
   emulate burst /hello --ramp 0..500 --for 1m --assert 'cold_ratio<0.05' 'p99<300ms' 'throttles==0'
   emulate burst hello --path ./orders --at-once 50 --compare provisioned=0,10,50 memory=128,1769`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			target, err := b.report.sortArguments("burst", "TARGET", "emulate burst /hello --at-once 100", f.takeOverrides(args), os.Args[1:], &b.compare)
+			b.report.overrides = f.takeOverrides
+			target, err := b.report.sortArguments("burst", "TARGET", "emulate burst /hello --at-once 100", args, os.Args[1:], &b.compare)
 			if err != nil {
 				return err
 			}

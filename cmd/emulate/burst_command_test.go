@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -102,6 +104,43 @@ func TestFileOfJSON(t *testing.T) {
 	f := reportFlags{json: "given.json"} // by --json=given.json
 	if target, err := f.sortArguments("burst", "TARGET", "", []string{"/x"}, []string{"--json=given.json", "/x"}, new([]string)); target != "/x" || err != nil || f.json != "given.json" {
 		t.Errorf("--json=FILE: %q, %q, %v", target, f.json, err)
+	}
+}
+
+// The words of --parameter-overrides are what neither a claim nor a setting is.
+func TestWordsOfABurst(t *testing.T) {
+	f := reportFlags{claims: []string{"p99<1s"}, overrides: (&projectFlags{overrides: []string{"A=1"}}).takeOverrides}
+	if target, err := f.sortArguments("burst", "TARGET", "", []string{"B=2", "hello", "throttles==1"}, nil, new([]string)); target != "hello" || err != nil {
+		t.Errorf("target %q, %v", target, err)
+	}
+	if d := cmp.Diff([]string{"p99<1s", "throttles==1"}, f.claims); d != "" {
+		t.Errorf("claims, -want +got:\n%s", d)
+	}
+	compare := []string{"freeze=true"}
+	f.claims = nil
+	if target, err := f.sortArguments("burst", "TARGET", "", []string{"hello", "memory=128,256"}, nil, &compare); target != "hello" || err != nil || len(compare) != 2 {
+		t.Errorf("target %q, settings %q, %v", target, compare, err)
+	}
+}
+
+// Whether a report's file can be written is found out without a trace: what was there stays, a link to what is not there yet too.
+func TestTrialOfAReportsFile(t *testing.T) {
+	dir := t.TempDir()
+	link, file := filepath.Join(dir, "link"), filepath.Join(dir, "file")
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&reportFlags{json: link, html: filepath.Join(dir, "page")}).writable(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Readlink(link); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "page")); err == nil {
+		t.Error("an empty page is left")
+	}
+	if err := (&reportFlags{json: filepath.Join(dir, "none", "x")}).writable(); err == nil {
+		t.Error("a file in no folder is taken")
 	}
 }
 

@@ -207,6 +207,9 @@ func (f *reportFlags) sortArguments(command, what, example string, args, typed [
 		}
 		rest = append(rest, a)
 	}
+	if f.overrides != nil {
+		rest = f.overrides(rest)
+	}
 	rest = f.takeFile(rest, typed)
 	switch len(rest) {
 	case 0:

@@ -21,7 +21,9 @@ type reportFlags struct {
 	json, html string
 	quiet      bool
 	claims     []string
-	command    string // as it was typed, for the page
+	// overrides takes the words of --parameter-overrides out of the arguments, where the command has it.
+	overrides func(args []string) (rest []string)
+	command   string // as it was typed, for the page
 }
 
 // standardOutput is the name of --json that stands for it, as in other programs.
@@ -42,6 +44,7 @@ func (f *reportFlags) writable() error {
 			continue
 		}
 		is, err := os.Stat(path)
+		_, here := os.Lstat(path) // a link may lead to a file that is not there yet
 		if err == nil && !is.Mode().IsRegular() && !is.IsDir() {
 			continue // a pipe, or a device
 		}
@@ -50,7 +53,7 @@ func (f *reportFlags) writable() error {
 			return usagef("%s: %w", name, failed)
 		}
 		_ = file.Close() // nothing was written
-		if err != nil {
+		if here != nil {
 			_ = os.Remove(path) // until there is a report
 		}
 	}

@@ -288,7 +288,12 @@ func (p *Project) checkConcurrency(sc scope, at func(*Function) *node) {
 			}
 		}
 		if taken > most {
-			s.errorf(at(f), "out-of-range", "take less; where the account has more, say so by limits: {concurrency: N}, in a template below Metadata.Emulate",
+			hint := "take less; where the account has more, say so by limits: {concurrency: N}, in a template below Metadata.Emulate"
+			if most == 0 {
+				hint = fmt.Sprintf("as on AWS, %d of an account stay unreserved: limits: {concurrency: %d}, in a template below Metadata.Emulate",
+					unreservable, unreservable+taken)
+			}
+			s.errorf(at(f), "out-of-range", hint,
 				"functions %s a concurrency of %d up to here; of the account's %d at most %d can be %s", take, taken, limit, most, took)
 		}
 	}
