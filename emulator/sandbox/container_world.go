@@ -209,7 +209,7 @@ const (
 )
 
 // closeTimeout bounds how long a busy engine is waited for at the end.
-const closeTimeout = time.Minute
+const closeTimeout = 30 * time.Second
 
 // close removes the holder, everything that carries the session's label, and the folder.
 func (w *world) close(ctx context.Context) error {
@@ -226,8 +226,12 @@ func (w *world) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	err := removeLabelled(ctx, w.engine, map[string]string{labelSession: w.labels[labelSession]}, func(map[string]string) bool { return true })
-	if docker.Unavailable(err) {
+	switch {
+	case docker.Unavailable(err):
 		err = nil // it removes them when it starts, or the next emulator does
+	case err != nil && ctx.Err() != nil: // an engine that was killed may keep one that it was making
+		w.c.options.Notice(fmt.Sprintf("the engine has not removed all containers of this run within %v: the next emulator does, or `emulate clean`", closeTimeout))
+		err = nil
 	}
 	return errors.Join(err, w.session.close())
 }
