@@ -120,13 +120,9 @@ func (a arrival) refuse() {
 
 func (d *doors) accept() {
 	for {
-		conn, err := d.ln.AcceptUnix()
-		if errors.Is(err, net.ErrClosed) {
+		conn, ok := nextConn(d.ln).(*net.UnixConn)
+		if !ok {
 			return
-		}
-		if err != nil {
-			time.Sleep(acceptAgain)
-			continue
 		}
 		d.mu.Lock()
 		if d.closed {

@@ -131,13 +131,9 @@ func ignoreMissing(err error) error {
 // forwardTo leads connections from inside to an address of this machine, until the listener is closed.
 func forwardTo(ln net.Listener, address string) {
 	for {
-		from, err := ln.Accept()
-		if errors.Is(err, net.ErrClosed) {
+		from := nextConn(ln)
+		if from == nil {
 			return
-		}
-		if err != nil {
-			time.Sleep(acceptAgain)
-			continue
 		}
 		go func() {
 			defer from.Close()
@@ -156,6 +152,20 @@ func forwardTo(ln net.Listener, address string) {
 			closeWrite(from)
 			<-done
 		}()
+	}
+}
+
+// nextConn gives the next connection, nil once the listener is closed.
+func nextConn(ln net.Listener) net.Conn {
+	for {
+		conn, err := ln.Accept()
+		if err == nil {
+			return conn
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		time.Sleep(acceptAgain)
 	}
 }
 
